@@ -1,0 +1,107 @@
+//! `sluice.yaml`: the environments, the people and the rules of the whole fleet.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::EnvironmentName;
+
+/// The whole fleet: one document in `sluice.yaml`, read from the trunk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Fleet {
+    /// The environments in order of promotion. The branch of the first is the trunk.
+    #[schemars(length(min = 1))]
+    pub environments: Vec<Environment>,
+    /// Groups of users by name.
+    #[serde(default)]
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// Users by name.
+    #[serde(default)]
+    pub users: BTreeMap<String, User>,
+    /// What is asked of every app.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// A person: how a commit or an approval is known to be theirs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct User {
+    /// Mail addresses in commits.
+    #[serde(default)]
+    pub emails: Vec<String>,
+}
+
+/// dev, staging, production: a branch, the clusters that it rules and the rules for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Environment {
+    /// The environment's name.
+    #[schemars(with = "String")]
+    pub name: EnvironmentName,
+    /// The Git branch.
+    pub branch: String,
+    /// Variables, `${environment.vars.X}`.
+    #[serde(default)]
+    pub vars: BTreeMap<String, String>,
+    /// How much one plan may delete without an approval.
+    #[serde(default)]
+    pub deletion_budget: DeletionBudget,
+    /// Whether drift is restored or only reported.
+    #[serde(default)]
+    pub healing: Healing,
+}
+
+/// How much of a target one plan may delete without an approval: the larger of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct DeletionBudget {
+    /// Percent of a target's components and platform objects.
+    #[schemars(range(max = 100))]
+    pub percent: u8,
+    /// This many are always allowed.
+    pub at_least: u32,
+}
+
+impl Default for DeletionBudget {
+    fn default() -> Self {
+        Self { percent: 10, at_least: 3 }
+    }
+}
+
+/// What is done about drift.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Healing {
+    /// Restore what Git says.
+    #[default]
+    On,
+    /// Report only.
+    Detect,
+}
+
+/// What is asked of every app.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Policy {
+    /// What images may be used.
+    pub images: ImagePolicy,
+    /// Every long-running container must have a readiness probe.
+    pub require_probes: bool,
+    /// Every container must have CPU and memory limits.
+    pub require_limits: bool,
+}
+
+/// What images may be used.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct ImagePolicy {
+    /// Prefixes of allowed images, for example `registry.acme.example/`; empty = any.
+    pub registries: Vec<String>,
+    /// Only images by digest.
+    pub require_digest: bool,
+    /// No `latest` and no image without a tag.
+    pub forbid_latest: bool,
+}

@@ -1,0 +1,37 @@
+//! Definitions: what people write in the fleet repository, as types.
+//!
+//! A type here is the *full* form of a definition. The short forms (`port`, `health`, an app
+//! without `components`) are lifted into it on the tree of the document, where every node still
+//! knows its place. Nothing here looks at another definition; `resolve` does.
+
+mod app;
+mod cluster;
+mod component;
+mod config;
+mod container;
+mod fleet;
+mod gray_release;
+mod tenant;
+
+pub use app::{
+    App, AppRef, JsonPatchOp, ObjectPatch, Override, OwnedElsewhere, PatchTarget, Placement,
+    PlacementReplicas, RunState, Source, When,
+};
+pub use cluster::{Access, Cluster, NodePorts, Traffic, TrafficProvider, Zone};
+pub use component::{
+    AccessMode, Autoscale, Component, DaemonUpdate, Disruption, DnsPolicy, Exposure, IntOrPercent,
+    PortProtocol, Route, Service, ServicePort, SessionAffinity, Spread, Volume, Workload,
+};
+pub use config::{Config, ConfigFile, Secret, SecretType};
+pub use container::{
+    Container, ContainerPort, EnvSource, EnvValue, Mount, Probe, ProbeCheck, Probes, Resources, Security,
+};
+pub use fleet::{DeletionBudget, Environment, Fleet, Healing, ImagePolicy, Policy, User};
+pub use gray_release::{GrayRelease, Rollback, Scope, Strategy, Timeouts};
+pub use tenant::{
+    LimitBounds, Limits, Member, Namespace, Network, NetworkDefault, PodSecurity, Role, Subject, Tenant,
+    TenantKinds,
+};
+
+/// `apiVersion` of every definition.
+pub const API_VERSION: &str = "sluice.dev/v1alpha1";

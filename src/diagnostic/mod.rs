@@ -1,0 +1,78 @@
+//! Faults in what users wrote, as values: each with a code, a place and a next step.
+//!
+//! Making a diagnostic never prints anything; the command line draws them.
+
+use serde::{Deserialize, Serialize};
+
+mod codes;
+
+pub use codes::{Code, UnknownCode};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// What the diagnostic is about is refused.
+    Error,
+    /// It is accepted, and somebody should look.
+    Warning,
+}
+
+/// Where: a path in the fleet repository and a position in it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// The path from the repository's root, with `/` between its parts.
+    pub path: String,
+    /// The line, counted from 1; 0 = the file as a whole.
+    pub line: u32,
+    /// The column in characters, counted from 1; 0 = the line as a whole.
+    pub column: u32,
+}
+
+/// One fault or remark.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: Place,
+    /// `S0001` and so on; never reused for another meaning.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in lower case, without a full stop.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at a place.
+    pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { place, code, severity: Severity::Error, message: message.into(), help: None }
+    }
+
+    /// A warning at a place.
+    pub fn warning(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
+    }
+
+    /// The same with a next step.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Whether it refuses what it is about.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl Place {
+    /// A file as a whole.
+    pub fn file(path: impl Into<String>) -> Self {
+        Self { path: path.into(), line: 0, column: 0 }
+    }
+}
