@@ -9,4 +9,48 @@ pub mod model;
 
 pub mod diagnostic;
 
+pub mod settings;
+
+pub mod telemetry;
+
 pub mod definition;
+
+pub mod resolve;
+
+pub mod render;
+
+pub mod check;
+
+pub mod compile;
+
+pub mod health;
+
+pub mod diff;
+
+pub mod inventory;
+
+pub mod accepted;
+
+pub mod wanted;
+
+pub mod plan;
+
+pub mod rollout;
+
+pub mod port;
+
+pub mod git;
+
+pub mod cluster;
+
+pub mod artifact;
+
+pub mod ledger;
+
+pub mod playground;
+
+pub mod engine;
+
+pub mod api;
+
+pub mod cli;

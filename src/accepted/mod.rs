@@ -1,0 +1,1 @@
+//! The ledger, folded: what was accepted, what runs, what is held.

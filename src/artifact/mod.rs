@@ -1,0 +1,1 @@
+//! What needs a key, a program or a network to be read: SOPS secrets.

@@ -1,0 +1,1 @@
+//! A target cluster through its API server.

@@ -1,0 +1,1 @@
+//! Reading, resolving, rendering and checking put together: definitions in, desired state out.

@@ -1,0 +1,1 @@
+//! What is rendered against what is live.

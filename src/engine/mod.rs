@@ -1,0 +1,1 @@
+//! The loops: source, compile, admit, one worker per cluster, one driver per rollout.

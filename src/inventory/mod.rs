@@ -1,0 +1,1 @@
+//! What Sluice has put into a cluster, as it is written there.

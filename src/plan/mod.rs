@@ -1,0 +1,1 @@
+//! From accepted to desired: an immutable plan of parts, and their admission.

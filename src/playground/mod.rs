@@ -1,0 +1,1 @@
+//! Kubernetes-compatible API servers in one process.

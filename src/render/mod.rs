@@ -1,0 +1,1 @@
+//! From definitions to Kubernetes objects: one file per kind.

@@ -1,0 +1,1 @@
+//! Settings of the process, each knowing where it came from.

@@ -1,0 +1,1 @@
+//! What a cluster must hold at this moment.
