@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{EnvironmentName, Span};
+use crate::model::{EnvironmentName, ReleaseRules, Span};
+pub use crate::model::{Rollback, Scope, Strategy, Timeouts};
 
 /// How a release moves, and how it comes back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,72 +39,14 @@ impl Default for GrayRelease {
     }
 }
 
-/// How pods are replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Strategy {
-    /// A few at a time, never fewer available than wanted.
-    Rolling,
-    /// The old ones stop, then the new ones start.
-    Recreate,
-}
-
-impl Strategy {
-    /// The word in definitions.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Strategy::Rolling => "rolling",
-            Strategy::Recreate => "recreate",
+impl GrayRelease {
+    /// What a plan carries of it.
+    pub fn rules(&self) -> ReleaseRules {
+        ReleaseRules {
+            strategy: self.strategy,
+            timeouts: self.timeouts.clone(),
+            soak: self.soak,
+            rollback: self.rollback.clone(),
         }
     }
-}
-
-/// How long each part of a rollout may take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct Timeouts {
-    /// Until the cluster would take the release.
-    pub admit: Span,
-    /// Until configuration and services are in place.
-    pub prepare: Span,
-    /// Without one more pod getting ready.
-    pub progress: Span,
-    /// A container's fault (bad image, crash loop) must last this long to count; at most 45 s.
-    pub fault: Span,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            admit: Span::from_secs(300),
-            prepare: Span::from_secs(300),
-            progress: Span::from_secs(600),
-            fault: Span::from_secs(20),
-        }
-    }
-}
-
-/// How a failed release comes back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct Rollback {
-    /// Bring the last good release back without asking; otherwise the rollout pauses.
-    pub automatic: bool,
-    /// Which targets come back.
-    pub scope: Scope,
-}
-
-impl Default for Rollback {
-    fn default() -> Self {
-        Self { automatic: true, scope: Scope::All }
-    }
-}
-
-/// Which targets come back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Scope {
-    /// Every target of the rollout.
-    #[default]
-    All,
 }

@@ -3,13 +3,17 @@
 //! Everything here is plain data that is checked when it is made and trusted afterwards. Nothing
 //! here knows how a definition is written, how an object is rendered or where it goes.
 
+mod allocation;
 mod digest;
 mod duration;
 mod manifest;
 mod name;
+mod part;
 mod quantity;
 mod release;
+mod strategy;
 
+pub use allocation::{Allocation, MoveKey, Numbered, Place, Size, Slots};
 pub use digest::{
     BundleDigest, ContentDigest, ParseDigestError, PartDigest, PlanDigest, ReleaseId, canonical_json,
     merkle_root, sha256,
@@ -20,12 +24,15 @@ pub use name::{
     AppKey, AppName, ClusterName, CommitId, ComponentName, EnvironmentName, NameError, NamespaceName, Slot,
     TargetKey, TenantName,
 };
+pub use part::{ApprovalNeed, Part, PartKey, Plan, Program, RolloutId, Wave, Work};
 pub use quantity::{ParseQuantityError, Quantity};
 
 pub use release::{
     Amounts, Bundle, ClusterFacts, ExtraMetadata, Facts, JsonMap, Release, Replicas, Resource, Revision,
     SEALED_FIELD, Settings, by_object, is_sealed,
 };
+
+pub use strategy::{ReleaseRules, Rollback, Scope, Strategy, Timeouts};
 
 /// A moment, to the nanosecond, in UTC. The pure core is handed every moment that it needs.
 pub type Timestamp = jiff::Timestamp;
