@@ -1,1 +1,259 @@
-//! The ledger, folded: what was accepted, what runs, what is held.
+//! The ledger, folded: what was accepted, which rollouts are open, what is held.
+//!
+//! Folding is all that recovery does: the same function reads the stream at start and follows it
+//! while the engine runs. Nothing here decides; `plan` and `rollout` do.
+
+mod event;
+mod share;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Allocation, AppKey, BundleDigest, Manifest, MoveKey, Numbered, ObjectKey, Part, PartDigest, PartKey,
+    PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
+};
+
+pub use event::{
+    Cause, EnvironmentEvent, Failure, FailureKind, Outcome, PartSummary, PlanSummary, RolloutEnd,
+    RolloutStart,
+};
+pub use share::{AcceptedOn, ClusterShare, MoveShare, Owner};
+
+/// How many stable bundles of an app on a target are remembered, and their configuration kept.
+pub const REMEMBERED_BUNDLES: usize = 3;
+
+/// Everything that was accepted in one environment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Accepted {
+    /// The plan that was recorded last.
+    pub plan: Option<PlanSummary>,
+    /// The platform's objects of each target.
+    pub platform: BTreeMap<TargetKey, Numbered<Vec<Manifest>>>,
+    /// Each app on each target.
+    pub moves: BTreeMap<MoveKey, MoveState>,
+    /// What may be deleted once it is no longer wanted.
+    pub tombstones: BTreeMap<TargetKey, BTreeMap<Owner, BTreeSet<ObjectKey>>>,
+    /// Rollouts that started and have not ended.
+    pub open: BTreeMap<RolloutId, RolloutStart>,
+    /// How many rollouts have started.
+    pub rollouts: u64,
+    /// Who approved which part.
+    pub approvals: BTreeMap<PartDigest, String>,
+    /// Apps that people suspended, and who.
+    pub suspended: BTreeMap<AppKey, String>,
+    /// Bundles that people hold, beside those that failed.
+    pub last_failure: BTreeMap<AppKey, FailedRelease>,
+}
+
+/// An app on a target.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MoveState {
+    /// What it holds.
+    pub allocation: Allocation,
+    /// Its settings.
+    pub settings: Numbered<Settings>,
+    /// Bundles that failed here: not tried again until another one comes or somebody says so.
+    pub held: BTreeSet<BundleDigest>,
+    /// The last stable bundles, the newest first.
+    pub history: Vec<BundleDigest>,
+}
+
+/// How an app's last release failed, until another one succeeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedRelease {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The part's digest.
+    pub part: PartDigest,
+    /// The commit that asked for it.
+    pub revision: Option<Revision>,
+    /// Why.
+    pub failure: Failure,
+    /// When it had ended.
+    pub at: Timestamp,
+}
+
+impl Accepted {
+    /// Folds one event of the environment's stream, recorded at `at`.
+    pub fn fold(&mut self, event: &EnvironmentEvent, at: Timestamp) {
+        match event {
+            EnvironmentEvent::Planned { plan } => self.plan = Some(plan.clone()),
+            EnvironmentEvent::Platform { target, objects, .. } => {
+                let entry = self.platform.entry(target.clone()).or_default();
+                entry.number += 1;
+                entry.value.clone_from(objects);
+                let kept: BTreeSet<ObjectKey> = objects.iter().map(Manifest::key).collect();
+                self.spare(target, &Owner::Platform, &kept);
+            }
+            EnvironmentEvent::Settings { app, settings, .. } => {
+                for (target, value) in settings {
+                    let entry = self.moves.entry(MoveKey::new(app.clone(), target.clone())).or_default();
+                    entry.settings.number += 1;
+                    entry.settings.value.clone_from(value);
+                }
+            }
+            EnvironmentEvent::RolloutStarted(start) => {
+                self.rollouts += 1;
+                self.open.insert(start.id.clone(), (**start).clone());
+            }
+            EnvironmentEvent::RolloutEnded(end) => self.fold_end(end, at),
+            EnvironmentEvent::Pruned { part, targets, .. } => self.fold_prune(part, targets),
+            EnvironmentEvent::Approved { part, by, .. } => {
+                self.approvals.insert(*part, by.clone());
+            }
+            EnvironmentEvent::Held { app, bundles, .. } => {
+                for (target, bundle) in bundles {
+                    let key = MoveKey::new(app.clone(), target.clone());
+                    self.moves.entry(key).or_default().held.insert(*bundle);
+                }
+            }
+            EnvironmentEvent::Unheld { app, .. } => {
+                self.last_failure.remove(app);
+                for (_, state) in self.moves.iter_mut().filter(|(key, _)| key.app == *app) {
+                    state.held.clear();
+                }
+            }
+            EnvironmentEvent::Suspended { app, by } => {
+                self.suspended.insert(app.clone(), by.clone());
+            }
+            EnvironmentEvent::Resumed { app, .. } => {
+                self.suspended.remove(app);
+            }
+        }
+    }
+
+    /// Folds an allocation that an open rollout recorded. Lower numbers than the one held are
+    /// passed over: folding twice changes nothing.
+    pub fn allocate(&mut self, key: &MoveKey, allocation: &Allocation) {
+        let state = self.moves.entry(key.clone()).or_default();
+        if allocation.number <= state.allocation.number {
+            return;
+        }
+        if let Some(stable) = allocation.stable {
+            state.history.retain(|digest| *digest != stable);
+            state.history.insert(0, stable);
+            state.history.truncate(REMEMBERED_BUNDLES);
+        }
+        state.allocation = allocation.clone();
+    }
+
+    fn fold_end(&mut self, end: &RolloutEnd, at: Timestamp) {
+        let start = self.open.remove(&end.id);
+        for (key, allocation) in &end.allocations {
+            self.allocate(key, allocation);
+        }
+        for (key, bundle) in &end.holds {
+            self.moves.entry(key.clone()).or_default().held.insert(*bundle);
+        }
+        for (key, keys) in &end.tombstones {
+            let owners = self.tombstones.entry(key.target.clone()).or_default();
+            owners.entry(Owner::App(key.app.clone())).or_default().extend(keys.iter().cloned());
+        }
+        let Some(start) = start else { return };
+        let PartKey::Release(app) = &start.part.key else { return };
+        match &end.outcome {
+            Outcome::RolledBack(failure) | Outcome::Rejected(failure) => {
+                self.last_failure.insert(
+                    app.clone(),
+                    FailedRelease {
+                        rollout: end.id.clone(),
+                        part: start.part.digest,
+                        revision: start.revision.clone(),
+                        failure: failure.clone(),
+                        at,
+                    },
+                );
+            }
+            Outcome::Succeeded | Outcome::Partial(_) => {
+                self.last_failure.remove(app);
+                // What failed before is no longer asked for; should it be again, it is tried again.
+                for (_, state) in self.moves.iter_mut().filter(|(key, _)| key.app == *app) {
+                    state.held.clear();
+                }
+            }
+            Outcome::Superseded(_) | Outcome::Cancelled(_) => {}
+        }
+    }
+
+    fn fold_prune(&mut self, part: &PartKey, targets: &BTreeMap<TargetKey, BTreeSet<ObjectKey>>) {
+        for (target, keys) in targets {
+            let owner = match part {
+                PartKey::PruneApp(app) => {
+                    self.moves.remove(&MoveKey::new(app.clone(), target.clone()));
+                    Owner::App(app.clone())
+                }
+                _ => Owner::Platform,
+            };
+            let owners = self.tombstones.entry(target.clone()).or_default();
+            owners.entry(owner).or_default().extend(keys.iter().cloned());
+        }
+        match part {
+            PartKey::PrunePlatform(target) => self.prune_platform(target),
+            PartKey::PruneApp(app) if !self.moves.keys().any(|key| key.app == *app) => {
+                self.last_failure.remove(app);
+                self.suspended.remove(app);
+            }
+            _ => {}
+        }
+    }
+
+    fn prune_platform(&mut self, target: &TargetKey) {
+        let gone = self.tombstones.get(target).and_then(|owners| owners.get(&Owner::Platform));
+        let (Some(gone), Some(platform)) = (gone, self.platform.get_mut(target)) else { return };
+        platform.value.retain(|object| !gone.contains(&object.key()));
+        platform.number += 1;
+        if platform.value.is_empty() {
+            self.platform.remove(target);
+        }
+    }
+
+    /// What is wanted again is no tombstone any more.
+    fn spare(&mut self, target: &TargetKey, owner: &Owner, kept: &BTreeSet<ObjectKey>) {
+        if let Some(keys) = self.tombstones.get_mut(target).and_then(|owners| owners.get_mut(owner)) {
+            keys.retain(|key| !kept.contains(key));
+        }
+    }
+
+    /// The open rollout of an app.
+    pub fn open_rollout(&self, app: &AppKey) -> Option<&RolloutStart> {
+        let key = PartKey::Release(app.clone());
+        self.open.values().find(|start| start.part.key == key)
+    }
+
+    /// Every app on its targets.
+    pub fn moves_of<'a>(
+        &'a self,
+        app: &'a AppKey,
+    ) -> impl Iterator<Item = (&'a MoveKey, &'a MoveState)> + 'a {
+        self.moves.iter().filter(move |(key, _)| key.app == *app)
+    }
+
+    /// Every bundle that something accepted still names.
+    pub fn named_bundles(&self) -> BTreeSet<BundleDigest> {
+        let moves = self.moves.values();
+        let mut named: BTreeSet<_> =
+            moves.flat_map(|state| state.allocation.bundles().chain(state.history.iter().copied())).collect();
+        for start in self.open.values() {
+            named.extend(start.bundles());
+        }
+        named
+    }
+
+    /// The digest of the plan that was recorded last.
+    pub fn plan_digest(&self) -> Option<PlanDigest> {
+        self.plan.as_ref().map(|plan| plan.digest)
+    }
+}
+
+/// Whether a part was approved, and by whom.
+pub fn approved<'a>(accepted: &'a Accepted, part: &Part) -> Option<&'a str> {
+    accepted.approvals.get(&part.digest).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests;

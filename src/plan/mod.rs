@@ -1,1 +1,190 @@
 //! From accepted to desired: an immutable plan of parts, and their admission.
+//!
+//! A plan compares with what was *accepted*, never with what is live, so that the same ledger and
+//! the same commit give the same plan on every machine. Whoever runs it decides nothing more.
+
+mod admission;
+mod budget;
+mod digest;
+mod release;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::accepted::Accepted;
+use crate::compile::{Desired, DesiredApp, DesiredState};
+use crate::definition::DeletionBudget;
+use crate::model::{
+    AppKey, ContentDigest, Manifest, MoveKey, ObjectKey, Part, PartDigest, PartKey, Plan, Settings,
+    TargetKey, Work, merkle_root,
+};
+use crate::wanted::Bundles;
+
+pub use admission::{Admission, RolloutView, WaitingOn, admit};
+
+/// What a plan is made from, beside what is desired.
+pub struct Planning<'a> {
+    /// What was accepted.
+    pub accepted: &'a Accepted,
+    /// The stored bundles that it names.
+    pub bundles: &'a Bundles,
+    /// How much may go without an approval.
+    pub budget: &'a DeletionBudget,
+}
+
+/// Plans the step from what was accepted to what is desired.
+///
+/// What is refused, hidden by a file that can't be read, or on a cluster that was never seen, keeps
+/// everything that was accepted of it.
+pub fn plan(planning: &Planning<'_>, desired: &DesiredState) -> Plan {
+    let mut parts = BTreeMap::new();
+    for (target, objects) in &desired.platform {
+        platform_part(planning, desired, target, objects, &mut parts);
+    }
+    for (app, wish) in &desired.apps {
+        if let Desired::App(wish) = wish {
+            settings_part(planning, desired, app, wish, &mut parts);
+            release::part(planning, desired, app, wish, &mut parts);
+        }
+    }
+    prune_parts(planning, desired, &mut parts);
+    let mut parts: Vec<Part> = parts.into_values().collect();
+    keep_known_edges(&mut parts);
+    let leaves: Vec<ContentDigest> = parts
+        .iter()
+        .map(|part| ContentDigest::of_json(&serde_json::json!([part.key, part.digest])))
+        .collect();
+    Plan {
+        digest: merkle_root(&leaves).into(),
+        parent: planning.accepted.plan_digest(),
+        environment: desired.environment.clone(),
+        revision: desired.revision.clone(),
+        parts,
+    }
+}
+
+/// An edge to a part that is not in the plan is met already.
+fn keep_known_edges(parts: &mut [Part]) {
+    let keys: BTreeSet<PartKey> = parts.iter().map(|part| part.key.clone()).collect();
+    for part in parts {
+        part.after.retain(|key| keys.contains(key));
+    }
+}
+
+type Parts = BTreeMap<PartKey, Part>;
+
+fn platform_part(
+    planning: &Planning<'_>,
+    desired: &DesiredState,
+    target: &TargetKey,
+    objects: &[Manifest],
+    parts: &mut Parts,
+) {
+    let key = PartKey::Platform(target.clone());
+    let now =
+        planning.accepted.platform.get(target).map(|platform| platform.value.as_slice()).unwrap_or_default();
+    // What is no longer rendered goes by a part of its own; until then it stays as accepted.
+    let kept: BTreeSet<ObjectKey> = objects.iter().map(Manifest::key).collect();
+    let gone: BTreeSet<ObjectKey> = now.iter().map(Manifest::key).filter(|key| !kept.contains(key)).collect();
+    let mut whole: Vec<Manifest> = objects.to_vec();
+    whole.extend(now.iter().filter(|object| gone.contains(&object.key())).cloned());
+    whole.sort_by_key(Manifest::key);
+    if whole != now {
+        let digest = digest::part(desired, &key, digest::objects(objects), &BTreeSet::new());
+        let work = Work::Platform { objects: whole };
+        parts.insert(key.clone(), Part { key, digest, after: BTreeSet::new(), approvals: Vec::new(), work });
+    }
+    if !gone.is_empty() && !desired.hidden.platform {
+        let targets = BTreeMap::from([(target.clone(), gone)]);
+        insert_prune(planning, desired, PartKey::PrunePlatform(target.clone()), targets, parts);
+    }
+}
+
+fn settings_part(
+    planning: &Planning<'_>,
+    desired: &DesiredState,
+    app: &AppKey,
+    wish: &DesiredApp,
+    parts: &mut Parts,
+) {
+    let differs = |(target, settings): &(&TargetKey, &Settings)| {
+        let key = MoveKey::new(app.clone(), (*target).clone());
+        planning
+            .accepted
+            .moves
+            .get(&key)
+            .is_none_or(|state| state.settings.number == 0 || state.settings.value != **settings)
+    };
+    let changed: BTreeMap<TargetKey, Settings> = wish
+        .settings
+        .iter()
+        .filter(differs)
+        .map(|(target, settings)| (target.clone(), settings.clone()))
+        .collect();
+    if changed.is_empty() {
+        return;
+    }
+    let key = PartKey::Settings(app.clone());
+    let digest = digest::part(desired, &key, digest::settings(&wish.settings), &BTreeSet::new());
+    let work = Work::Settings { settings: changed };
+    parts.insert(key.clone(), Part { key, digest, after: BTreeSet::new(), approvals: Vec::new(), work });
+}
+
+/// Whole apps, whole targets and platforms of targets that are no longer desired.
+fn prune_parts(planning: &Planning<'_>, desired: &DesiredState, parts: &mut Parts) {
+    if desired.hidden.platform {
+        return;
+    }
+    let mut leaving: BTreeMap<AppKey, BTreeMap<TargetKey, BTreeSet<ObjectKey>>> = BTreeMap::new();
+    for (key, state) in &planning.accepted.moves {
+        let waits = desired.waiting_clusters.contains(&key.target.cluster);
+        let hidden = desired.hidden.tenants.contains(&key.app.tenant);
+        let stays = match desired.apps.get(&key.app) {
+            Some(Desired::Refused) => true,
+            Some(Desired::App(wish)) => wish.release.bundles.contains_key(&key.target),
+            None => false,
+        };
+        if waits || hidden || stays {
+            continue;
+        }
+        let mut keys: BTreeSet<ObjectKey> =
+            release::held_keys(&state.allocation, planning.bundles).into_iter().collect();
+        keys.extend(state.settings.value.objects.iter().map(Manifest::key));
+        leaving.entry(key.app.clone()).or_default().insert(key.target.clone(), keys);
+    }
+    for (app, targets) in leaving {
+        insert_prune(planning, desired, PartKey::PruneApp(app), targets, parts);
+    }
+    for (target, platform) in &planning.accepted.platform {
+        let waits = desired.waiting_clusters.contains(&target.cluster);
+        if waits || desired.platform.contains_key(target) {
+            continue;
+        }
+        let keys = platform.value.iter().map(Manifest::key).collect();
+        let targets = BTreeMap::from([(target.clone(), keys)]);
+        insert_prune(planning, desired, PartKey::PrunePlatform(target.clone()), targets, parts);
+    }
+}
+
+fn insert_prune(
+    planning: &Planning<'_>,
+    desired: &DesiredState,
+    key: PartKey,
+    targets: BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
+    parts: &mut Parts,
+) {
+    let digest: PartDigest = digest::part(desired, &key, digest::deletions(&targets), &BTreeSet::new());
+    let approvals = budget::needs(planning, &targets).into_iter().collect();
+    // A namespace goes after the apps in it.
+    let after = match &key {
+        PartKey::PrunePlatform(target) => parts
+            .iter()
+            .filter(|(_, part)| matches!(&part.work, Work::Prune { targets } if targets.contains_key(target)))
+            .map(|(key, _)| key.clone())
+            .collect(),
+        _ => BTreeSet::new(),
+    };
+    parts.insert(key.clone(), Part { key, digest, after, approvals, work: Work::Prune { targets } });
+}
+
+#[cfg(test)]
+mod tests;

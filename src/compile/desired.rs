@@ -1,0 +1,70 @@
+//! What Git wants of an environment: the result of a compile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::definition::GrayRelease;
+use crate::model::{
+    AppKey, ClusterName, EnvironmentName, Manifest, Release, Revision, Settings, TargetKey, TenantName,
+};
+
+/// What Git wants of an environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DesiredState {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// What it was compiled from.
+    pub revision: Revision,
+    /// The platform's objects of each target: namespace, quota, limits, rights, network policies.
+    pub platform: BTreeMap<TargetKey, Vec<Manifest>>,
+    /// The apps.
+    pub apps: BTreeMap<AppKey, Desired>,
+    /// What could not be read: nothing of it may be removed.
+    #[serde(default)]
+    pub hidden: Hidden,
+    /// The environment's clusters.
+    #[serde(default)]
+    pub clusters: BTreeSet<ClusterName>,
+    /// Clusters that were never seen: nothing is compiled for them and nothing of them is removed.
+    #[serde(default)]
+    pub waiting_clusters: BTreeSet<ClusterName>,
+}
+
+/// Definitions behind files that can't be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Hidden {
+    /// A file of the platform: nothing at all may be removed.
+    pub platform: bool,
+    /// Tenants with such a file: nothing of theirs may be removed.
+    pub tenants: BTreeSet<TenantName>,
+}
+
+/// What Git wants of an app.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Desired {
+    /// This.
+    App(Box<DesiredApp>),
+    /// It has a fault: everything that was accepted stays.
+    Refused,
+}
+
+/// What Git wants of a sound app.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DesiredApp {
+    /// Its bundles.
+    pub release: Release,
+    /// Its settings.
+    pub settings: BTreeMap<TargetKey, Settings>,
+    /// How it is released.
+    pub gray_release: GrayRelease,
+    /// The apps that must have committed first.
+    #[serde(default)]
+    pub after: BTreeSet<AppKey>,
+    /// The path of its definition.
+    pub path: String,
+}
