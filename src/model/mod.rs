@@ -12,6 +12,7 @@ mod part;
 mod quantity;
 mod release;
 mod strategy;
+mod tree;
 
 pub use allocation::{Allocation, MoveKey, Numbered, Place, Size, Slots};
 pub use digest::{
@@ -31,6 +32,7 @@ pub use release::{
     Amounts, Bundle, ClusterFacts, ExtraMetadata, Facts, JsonMap, Release, Replicas, Resource, Revision,
     SEALED_FIELD, Settings, by_object, is_sealed,
 };
+pub use tree::{FileEntry, SourceTree};
 
 pub use strategy::{ReleaseRules, Rollback, Scope, Strategy, Timeouts};
 

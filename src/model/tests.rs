@@ -93,3 +93,17 @@ fn quantities_are_written_in_their_canonical_form() {
         assert!(bad.parse::<Quantity>().is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn a_folder_of_a_tree_ends_at_its_own_name() {
+    let file = FileEntry { id: "0".repeat(40), bytes: b"secret"[..].into() };
+    let files =
+        ["tenants/shop/app.yaml", "tenants/shop/web/app.yaml", "tenants/shopping/app.yaml", "sluice.yaml"]
+            .map(|path| (path.to_owned(), file.clone()));
+    let tree = SourceTree { files: files.into(), ..SourceTree::default() };
+    let below: Vec<&str> = tree.below("tenants/shop").map(|(path, _)| path).collect();
+    assert_eq!(below, ["tenants/shop/app.yaml", "tenants/shop/web/app.yaml"]);
+    assert_eq!(tree.bytes("sluice.yaml"), Some(&b"secret"[..]));
+    assert_eq!(tree.bytes("tenants"), None);
+    assert!(!format!("{tree:?}").contains("secret"), "content must not show in logs");
+}
