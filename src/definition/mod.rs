@@ -12,6 +12,7 @@ mod container;
 mod fleet;
 mod gray_release;
 mod tenant;
+pub mod yaml;
 
 pub use app::{
     App, AppRef, JsonPatchOp, ObjectPatch, Override, OwnedElsewhere, PatchTarget, Placement,

@@ -2,6 +2,8 @@
 //!
 //! Making a diagnostic never prints anything; the command line draws them.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 mod codes;
@@ -68,6 +70,27 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+}
+
+/// What users wrote, fit to stand in a message: no control characters, not over 60 characters.
+pub fn shorten(text: &str) -> Cow<'_, str> {
+    const LIMIT: usize = 60;
+    if text.chars().nth(LIMIT).is_none() && !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut short: String = text.chars().take(LIMIT).flat_map(escaped).collect();
+    if text.chars().nth(LIMIT).is_some() {
+        short.push('…');
+    }
+    Cow::Owned(short)
+}
+
+fn escaped(character: char) -> impl Iterator<Item = char> {
+    let (escape, plain) = match character.is_control() {
+        true => (Some(character.escape_default()), None),
+        false => (None, Some(character)),
+    };
+    escape.into_iter().flatten().chain(plain)
 }
 
 impl Place {
