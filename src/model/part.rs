@@ -137,7 +137,7 @@ pub enum Work {
         settings: BTreeMap<TargetKey, Settings>,
     },
     /// Roll a release out.
-    Release(Program),
+    Release(Box<Program>),
     /// Delete what is named.
     Prune {
         /// The targets that an app leaves, or the one whose platform objects go.

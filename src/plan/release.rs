@@ -87,7 +87,7 @@ pub(super) fn part(
         })
         .collect();
     let program = Program { release: wish.release.id, to, kinds, rules, waves, removed, added };
-    let work = Work::Release(program);
+    let work = Work::Release(Box::new(program));
     parts.insert(key.clone(), Part { key, digest: part_digest, after, approvals, work });
 }
 
