@@ -1,1 +1,6 @@
 //! What the engine asks of the world, as traits.
+//!
+//! Only the questions stand here, with the pure types of their answers. Nothing here touches a
+//! disk, a network or a clock: the adapters (`git`, `cluster`, `ledger`) do.
+
+pub mod ledger;
