@@ -80,6 +80,10 @@ pub struct Traffic {
     /// Gateway API: the Gateway that routes attach to, as `namespace/name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
+    /// The namespaces of the pods that bring the traffic in, let through by isolation; without them
+    /// the Gateway's own, or `ingress-nginx`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
     /// Ingress: the class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress_class: Option<String>,

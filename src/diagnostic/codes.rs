@@ -61,6 +61,92 @@ codes! {
         "`!!binary`, local tags, `.inf`, `.nan` and integers over 64 bits have no meaning in a definition.";
     S0205 "the file is not in UTF-8"
         "Save it in UTF-8.";
+    S0401 "an unknown variable"
+        "Variables are `${environment.name}`, `${environment.vars.X}`, `${tenant}`, `${app}`, `${cluster.name}` and `${cluster.vars.X}`. The names under `vars` come from `sluice.yaml` and from the Cluster. A literal `${` is written `$${`.";
+    S0402 "a definition in the wrong folder"
+        "Where a file lies decides who owns it: App, Config, Secret and the like lie under `tenants/<tenant>/`, Cluster and Tenant under `platform/`, Fleet in `sluice.yaml`.";
+    S0403 "two definitions of one name"
+        "Several definitions of one kind and name are allowed only when their `environments` are disjoint. Rename one or give both disjoint `environments`.";
+    S0404 "a reference to a definition that is not there"
+        "The Config, Secret, GrayRelease, Tenant, environment, cluster or app that is named has no definition here, or none that counts in this environment.";
+    S0405 "a namespace that the tenant does not have"
+        "An app runs in one of its tenant's `namespaces`. With more than one, the app says which.";
+    S0406 "an app without a target"
+        "No cluster of the environment has the app's namespace and the labels that `placement` asks for.";
+    S0407 "a file that is not there"
+        "Paths in a definition are relative to its own file and must stay inside the tenant's folder.";
+    S0408 "an override that can't be merged"
+        "`merge` is a JSON Merge Patch (RFC 7386) of `spec`: a map of the fields that differ; null takes a field away.";
+    S0409 "one field that must be the same on every cluster"
+        "The gray release of an app spans its clusters, so an override by cluster can't change it.";
+    S0501 "two owners of one object"
+        "Two definitions render the same object of one cluster. Rename one: ownership never goes to and fro.";
+    S0502 "a port is taken or out of range"
+        "A port of the nodes belongs to one Service or pod of a cluster, lies in the cluster's range, is not reserved and is granted to the tenant.";
+    S0503 "a host and path is claimed twice"
+        "One cluster sends a host and path to one component only.";
+    S0504 "apps wait for each other in a circle"
+        "`dependsOn` must have an end. Take one of the printed edges away.";
+    S0505 "an image that the policy does not allow"
+        "`policy.images` of the Fleet and `registries` of the tenant say which images may run.";
+    S0506 "a container without what the policy asks for"
+        "The fleet's policy asks for probes or for limits of every long-running container.";
+    S0507 "resources that can't be granted"
+        "A request over its limit, or an amount outside the namespace's `limits`: the cluster would refuse the pods.";
+    S0508 "over the namespace's quota"
+        "The sum over all apps of the namespace, with the pods that a release adds while it runs, does not fit the quota. Less replicas, a larger quota or the strategy `recreate`.";
+    S0509 "a volume that these pods can't share"
+        "A volume that one node mounts can't serve several pods, nor the old and the new pod of a rolling update. Use a StatefulSet, one replica with the strategy `recreate`, or `access: ReadWriteMany`.";
+    S0510 "what the namespace's pod security forbids"
+        "The namespace enforces a Pod Security Standard; the cluster would refuse the pods. Change the pods, or ask the platform team for another `podSecurity`.";
+    S0511 "the host's ports hinder the new pod"
+        "Pods that listen on ports of the host can't run twice on a node, so a rolling update may wait for ever. Use `recreate` or a DaemonSet.";
+    S0512 "an autoscaler without a measure"
+        "A share of the CPU or memory request needs that request on every container.";
+    S0513 "a secret in plain text"
+        "Whoever reads the repository reads it. Encrypt it in a Secret and refer to it: `PASSWORD: {secret: name}`.";
+    S0514 "a reference inside the app leads nowhere"
+        "The volume, port, key, host or service that is named is not there.";
+    S0515 "a probe that asks nothing or several things"
+        "A probe has exactly one of `http`, `tcp`, `exec`, `grpc`.";
+    S0516 "one namespace of two tenants"
+        "Two namespaces have the same name in one cluster. Give one another name with `as`.";
+    S0517 "an object over a limit of the API server"
+        "Objects may have 1.5 MB, a ConfigMap or Secret 1 MiB, names 253 characters, label values 63.";
+    S0518 "network policies are not enforced here"
+        "The cluster says `networkPolicy: false`: the isolation of its tenants is written and has no effect.";
+    S0519 "a file that nothing refers to"
+        "A YAML file under `tenants/` that is no definition and that no definition names has no effect. A misspelt `apiVersion`, or a file left behind?";
+    S0520 "no readiness probe"
+        "Without one a pod counts as ready as soon as it runs, so the gate of a release can't judge it. Add `health: /path` or `probes.readiness`.";
+    S0521 "a setting that this workload does not have"
+        "The workload kind has no use for the field: replicas of a DaemonSet, a schedule of a Deployment and the like.";
+    S0522 "a name or value that Kubernetes refuses"
+        "Names of ports have 15 characters, keys of a ConfigMap letters, digits, `-`, `_` and `.`, label values 63 characters; a StatefulSet's or CronJob's name leaves room for a suffix.";
+    S0523 "probes against the grace time or the deadline"
+        "The time of a probe or of `preStop` is longer than what the pod or the rollout is given.";
+    S0601 "a manifest that is no object"
+        "Files of `source.manifests` hold Kubernetes objects: maps with `apiVersion`, `kind` and `metadata.name`, or Lists of them.";
+    S0602 "a manifest with fields of the cluster or of the engine"
+        "`uid`, `resourceVersion`, `managedFields`, `ownerReferences` and the like are written by the cluster; labels and annotations under `sluice.dev/` by the engine.";
+    S0603 "a kind that the tenant may not bring"
+        "Manifests of tenants hold the usual kinds of an app in the tenant's own namespace. The platform team allows more with `kinds.allow` of the Tenant.";
+    S0604 "a manifest for another namespace"
+        "The objects of an app go to the app's namespace; leave `metadata.namespace` out.";
+    S0605 "a patch that matches nothing or does not fit"
+        "`patches` and `ownedElsewhere` name rendered objects by kind and name; at least one must match and every operation must succeed there.";
+    S0606 "a patch of what must stay"
+        "Names, namespaces, selectors, replicas, content-named objects and the labels of the engine are not for patches.";
+    S0607 "a kind that the cluster does not serve"
+        "The cluster's API server does not know the kind. The app waits there until it does.";
+    S0608 "routes without a router"
+        "The cluster's `traffic.provider` has no router, or lacks its gateway, so a component with routes can't be reached there.";
+    S0609 "two list entries of one name"
+        "Lists that Kubernetes merges by a key can't hold the key twice.";
+    S0701 "a secret's value is not encrypted"
+        "Values of a Secret are encrypted with `sops --encrypt`; plain text is refused and never shown.";
+    S0702 "a secret without the data of SOPS"
+        "The document must carry the field `sops` that `sops` writes; it names the keys that can open it.";
 }
 
 impl fmt::Display for Code {

@@ -93,6 +93,62 @@ fn escaped(character: char) -> impl Iterator<Item = char> {
     escape.into_iter().flatten().chain(plain)
 }
 
+/// A fault in a definition that knows its field and not yet its place: whoever holds the document
+/// looks the place up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The field, as the keys from `spec` down to it in the full form of the definition.
+    pub at: Vec<String>,
+    /// The place, where it is in another file than the definition.
+    pub place: Option<Place>,
+    /// What it is.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in lower case, without a full stop.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Fault {
+    /// An error at a field.
+    pub fn error(code: Code, at: &[&str], message: impl Into<String>) -> Self {
+        let at = at.iter().map(|part| (*part).to_owned()).collect();
+        Self { at, place: None, code, severity: Severity::Error, message: message.into(), help: None }
+    }
+
+    /// The same in another file than the definition.
+    #[must_use]
+    pub fn elsewhere(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// A warning at a field.
+    pub fn warning(code: Code, at: &[&str], message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, at, message) }
+    }
+
+    /// The same with a next step.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Whether it refuses what it is about.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// The diagnostic, now that the field's place is known.
+    pub fn into_diagnostic(self, field: Place) -> Diagnostic {
+        let place = self.place.unwrap_or(field);
+        Diagnostic { place, code: self.code, severity: self.severity, message: self.message, help: self.help }
+    }
+}
+
 impl Place {
     /// A file as a whole.
     pub fn file(path: impl Into<String>) -> Self {
