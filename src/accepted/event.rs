@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Allocation, AppKey, BundleDigest, ComponentName, Manifest, MoveKey, ObjectKey, Part, PartDigest, PartKey,
-    PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp, Work,
+    Allocation, AppKey, BundleDigest, ComponentName, ContentDigest, Manifest, MoveKey, ObjectKey, Part,
+    PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp, Work,
 };
 
 /// One record of an environment's stream.
@@ -129,6 +129,9 @@ pub struct RolloutStart {
     pub revision: Option<Revision>,
     /// What each target held, and goes back to. Number 0 = it was never there.
     pub back: BTreeMap<MoveKey, Allocation>,
+    /// The stored object of each bundle that it goes to.
+    #[serde(default)]
+    pub stored: BTreeMap<BundleDigest, ContentDigest>,
     /// When.
     pub at: Timestamp,
 }

@@ -11,15 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Allocation, AppKey, BundleDigest, Manifest, MoveKey, Numbered, ObjectKey, Part, PartDigest, PartKey,
-    PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
+    Allocation, AppKey, BundleDigest, ContentDigest, Manifest, MoveKey, Numbered, ObjectKey, Owner, Part,
+    PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
 };
 
 pub use event::{
     Cause, EnvironmentEvent, Failure, FailureKind, Outcome, PartSummary, PlanSummary, RolloutEnd,
     RolloutStart,
 };
-pub use share::{AcceptedOn, ClusterShare, MoveShare, Owner};
+pub use share::{AcceptedOn, ClusterShare, MoveShare};
 
 /// How many stable bundles of an app on a target are remembered, and their configuration kept.
 pub const REMEMBERED_BUNDLES: usize = 3;
@@ -44,7 +44,9 @@ pub struct Accepted {
     pub approvals: BTreeMap<PartDigest, String>,
     /// Apps that people suspended, and who.
     pub suspended: BTreeMap<AppKey, String>,
-    /// Bundles that people hold, beside those that failed.
+    /// The stored object of each bundle that was ever rolled out.
+    pub stored: BTreeMap<BundleDigest, ContentDigest>,
+    /// How each app's last release failed, until one succeeds.
     pub last_failure: BTreeMap<AppKey, FailedRelease>,
 }
 
@@ -99,6 +101,7 @@ impl Accepted {
             }
             EnvironmentEvent::RolloutStarted(start) => {
                 self.rollouts += 1;
+                self.stored.extend(start.stored.iter().map(|(bundle, stored)| (*bundle, *stored)));
                 self.open.insert(start.id.clone(), (**start).clone());
             }
             EnvironmentEvent::RolloutEnded(end) => self.fold_end(end, at),

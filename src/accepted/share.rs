@@ -1,52 +1,9 @@
 //! One cluster's share of what was accepted: all that its worker needs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
 
 use super::{Accepted, MoveState};
-use crate::model::{AppKey, BundleDigest, ClusterName, Manifest, NameError, Numbered, ObjectKey, TargetKey};
-
-/// Who an object in a cluster belongs to: the platform, or an app.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Owner {
-    /// The platform: namespaces, quotas, rights.
-    Platform,
-    /// An app.
-    App(AppKey),
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Owner::Platform => f.pad("platform"),
-            Owner::App(app) => app.fmt(f),
-        }
-    }
-}
-
-impl FromStr for Owner {
-    type Err = NameError;
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        if text == "platform" { Ok(Owner::Platform) } else { Ok(Owner::App(text.parse()?)) }
-    }
-}
-
-impl TryFrom<String> for Owner {
-    type Error = NameError;
-    fn try_from(text: String) -> Result<Self, NameError> {
-        text.parse()
-    }
-}
-
-impl From<Owner> for String {
-    fn from(owner: Owner) -> String {
-        owner.to_string()
-    }
-}
+use crate::model::{AppKey, BundleDigest, ClusterName, Manifest, Numbered, ObjectKey, Owner, TargetKey};
 
 /// What one cluster must hold, as accepted.
 #[derive(Debug, Clone, Default, PartialEq)]

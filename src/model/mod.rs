@@ -22,8 +22,8 @@ pub use digest::{
 pub use duration::{ParseDurationError, Span, format_duration, parse_duration};
 pub use manifest::{Manifest, ManifestError, ObjectKey};
 pub use name::{
-    AppKey, AppName, ClusterName, CommitId, ComponentName, EnvironmentName, NameError, NamespaceName, Slot,
-    TargetKey, TenantName,
+    AppKey, AppName, ClusterName, CommitId, ComponentName, EnvironmentName, NameError, NamespaceName, Owner,
+    Slot, TargetKey, TenantName,
 };
 pub use part::{ApprovalNeed, Part, PartKey, Plan, Program, RolloutId, Wave, Work};
 pub use quantity::{ParseQuantityError, Quantity};
@@ -42,7 +42,7 @@ pub type Timestamp = jiff::Timestamp;
 /// The manager under which every field of a rendered object is applied, but `spec.replicas`.
 pub const FIELD_MANAGER: &str = "sluice";
 
-/// The manager under which `spec.replicas` is applied (`kubernetes-rules` 2 of the design).
+/// The manager under which `spec.replicas` is applied.
 pub const SCALE_MANAGER: &str = "sluice-scale";
 
 /// The namespace of the target cluster that holds the engine's own records.

@@ -204,6 +204,45 @@ pair_key!(
     TargetKey { cluster: ClusterName, namespace: NamespaceName }, "target", "cluster/namespace"
 );
 
+/// Who an object in a cluster belongs to: the platform, or an app.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Owner {
+    /// The platform: namespaces, quotas, rights.
+    Platform,
+    /// An app.
+    App(AppKey),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Owner::Platform => f.pad("platform"),
+            Owner::App(app) => app.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Owner {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text == "platform" { Ok(Owner::Platform) } else { Ok(Owner::App(text.parse()?)) }
+    }
+}
+
+impl TryFrom<String> for Owner {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<Owner> for String {
+    fn from(owner: Owner) -> String {
+        owner.to_string()
+    }
+}
+
 /// The two permanent places of a component. Stable alternates between them; pods are never
 /// relabelled from one to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,4 +3,6 @@
 //! Only the questions stand here, with the pure types of their answers. Nothing here touches a
 //! disk, a network or a clock: the adapters (`git`, `cluster`, `ledger`) do.
 
+pub mod clock;
+pub mod cluster;
 pub mod ledger;

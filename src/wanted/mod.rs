@@ -3,16 +3,20 @@
 //! One writer: rollouts and healing both go through the cluster's worker, which converges to this.
 //! Nothing here looks at live state; the worker compares.
 
+mod order;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::accepted::{AcceptedOn, MoveShare, MoveState, Owner};
+use crate::accepted::{AcceptedOn, MoveShare, MoveState};
 use crate::model::{
-    Allocation, Bundle, BundleDigest, ComponentName, ExtraMetadata, Manifest, ObjectKey, Replicas, Settings,
-    Size, Slots,
+    Allocation, Bundle, BundleDigest, ComponentName, ExtraMetadata, Manifest, ObjectKey, Owner, Replicas,
+    Settings, Size, Slots,
 };
+
+pub use order::rank;
 
 /// Bundles by digest, as the ledger stores them.
 pub type Bundles = BTreeMap<BundleDigest, Arc<Bundle>>;
