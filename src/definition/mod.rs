@@ -11,6 +11,7 @@ mod config;
 mod container;
 mod fleet;
 mod gray_release;
+pub mod secret;
 mod tenant;
 pub mod yaml;
 
