@@ -6,3 +6,9 @@
 pub mod clock;
 pub mod cluster;
 pub mod ledger;
+mod repository;
+
+pub use repository::{
+    Cause, CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError,
+    TreeLimits,
+};
