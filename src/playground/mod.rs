@@ -6,6 +6,7 @@
 //! the servers listen on loopback, in plain HTTP.
 
 mod clock;
+pub mod controllers;
 pub mod kinds;
 mod objects;
 #[allow(dead_code, unused_imports, reason = "the API server that uses the rest is about to land")]
