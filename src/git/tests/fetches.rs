@@ -146,6 +146,26 @@ fn a_real_git_server_is_understood() {
 }
 
 #[test]
+fn https_is_spoken_with_servers_whose_certificate_is_trusted_and_no_others() {
+    let fixture = Fixture::new();
+    let commit = fixture.commit(&[("sluice.yaml", "1")]);
+    let server = Server::start_tls(&fixture.path(), Manner::Honest);
+    let policy = UrlPolicy { machine_hosts: true, ..UrlPolicy::default() };
+    let url = RepositoryUrl::parse(&format!("https://{}/fleet.git", server.address), policy).unwrap();
+    let distrusting = Store::open(&fixture.store_path(), url.clone(), StoreOptions::default()).unwrap();
+    let error = distrusting.fetch(&main_branch()).unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable { .. }), "{error:?}");
+    assert_eq!(server.requests(), Vec::<String>::new(), "no request, so no credential, before trust");
+
+    let certificates = fixture.folder.path().join("certificates.pem");
+    std::fs::write(&certificates, include_bytes!("tls/certificate.pem")).unwrap();
+    let options = StoreOptions { certificates: Some(certificates), ..StoreOptions::default() };
+    let store = Store::open(&fixture.store_path(), url, options).unwrap();
+    store.fetch(&main_branch()).unwrap();
+    assert_eq!(store.head("main").unwrap(), commit);
+}
+
+#[test]
 fn f11_a_damaged_pack_counts_for_nothing() {
     let damaged = |error: &FetchError| matches!(error, FetchError::Damaged { .. });
     check_fails(Manner::Pack(|pack| pack.truncate(pack.len() - 25)), quick(), damaged);

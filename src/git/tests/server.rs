@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use git2::{Oid, Repository as Git};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::super::packet::{FLUSH, packet};
 
@@ -42,6 +45,15 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(repository: &Path, manner: Manner) -> Self {
+        Self::listen(repository, manner, false)
+    }
+
+    /// The same over TLS, with the certificate of the tests.
+    pub(super) fn start_tls(repository: &Path, manner: Manner) -> Self {
+        Self::listen(repository, manner, true)
+    }
+
+    fn listen(repository: &Path, manner: Manner, tls: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -50,7 +62,11 @@ impl Server {
             for stream in listener.incoming() {
                 let (seen, repository, manner) = (seen.clone(), repository.clone(), manner.clone());
                 // A client that goes away is part of the tests.
-                thread::spawn(move || drop(answer(stream.unwrap(), &repository, &manner, &seen)));
+                let stream = stream.unwrap();
+                thread::spawn(move || match tls {
+                    false => drop(answer(stream, &repository, &manner, &seen)),
+                    true => drop(answer(encrypted(stream), &repository, &manner, &seen)),
+                });
             }
         });
         Self { address, requests }
@@ -62,14 +78,28 @@ impl Server {
     }
 }
 
+/// A stream that speaks TLS as the server of the tests: a certificate and a key for 127.0.0.1 that
+/// serve nothing else.
+fn encrypted(stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/certificate.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream)
+}
+
 fn answer(
-    stream: TcpStream,
+    stream: impl Read + Write,
     repository: &Path,
     manner: &Manner,
     seen: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
+    let mut reader = BufReader::new(stream);
     loop {
         let (mut head, mut length) = (String::new(), 0);
         loop {
@@ -89,8 +119,9 @@ fn answer(
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
         let list = head.starts_with("GET");
+        let writer = reader.get_mut();
         match manner {
-            Manner::Silent => return reader.read_to_end(&mut Vec::new()).map(drop),
+            Manner::Silent => return writer.read_to_end(&mut Vec::new()).map(drop),
             Manner::Redirect(to) => {
                 let text =
                     format!("HTTP/1.1 302 Found\r\nLocation: http://{to}/x\r\nContent-Length: 0\r\n\r\n");
@@ -125,6 +156,7 @@ fn answer(
             Manner::CutList if list => writer.write_all(&content[..content.len() - 20])?,
             _ => writer.write_all(&content)?,
         }
+        writer.flush()?;
     }
 }
 
