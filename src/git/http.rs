@@ -71,7 +71,7 @@ impl Session<'_> {
         let client = self.client()?;
         let credentials = self.read_credentials()?;
         let heads = self.look(&client, credentials.as_ref(), branches).await?;
-        if heads.values().all(|id| odb.exists(*id)) {
+        if heads.values().all(|id| known.contains(id)) {
             return Ok((heads, 0));
         }
         let received = self.receive(&client, credentials.as_ref(), &heads, known, odb).await?;
@@ -369,7 +369,7 @@ fn said_text(said: &[u8]) -> String {
 
 /// Resolves names, and leaves this machine and its link out: a name may point anywhere, and may
 /// point elsewhere at the next look.
-struct OtherMachines;
+pub(super) struct OtherMachines;
 
 impl Resolve for OtherMachines {
     fn resolve(&self, name: Name) -> Resolving {

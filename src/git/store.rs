@@ -106,7 +106,8 @@ impl Store {
         let remote = self.url.to_string();
         let limits = self.options.fetch;
         let odb = git.odb().map_err(self.failed("open the objects"))?;
-        let lacking = |heads: &Heads| heads.values().any(|id| !odb.exists(*id));
+        // Not whether the commit is there: a pack with gaps may have brought it.
+        let lacking = |heads: &Heads| heads.values().any(|id| !known.contains(id));
         match &self.url.target {
             Target::Local(path) => {
                 let source = local::open(path, &remote)?;
@@ -167,7 +168,9 @@ impl Repository for Store {
         })?;
         let known = known_heads(&git).map_err(self.failed("read the heads"))?;
         let (heads, received_bytes) = self.receive(&git, branches, &known)?;
-        check_connected(&git, &heads, &known, self.options.fetch, &self.url.to_string())?;
+        let mut fresh = heads.clone();
+        fresh.retain(|_, id| !known.contains(id));
+        check_connected(&git, &fresh, &known, self.options.fetch, &self.url.to_string())?;
         let outcome = self.move_heads(&git, branches, &heads)?;
         Ok(FetchOutcome { received_bytes, ..outcome })
     }

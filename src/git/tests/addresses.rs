@@ -67,3 +67,11 @@ fn credentials_come_as_token_or_as_pair_and_never_show() {
     let token = Credentials::parse("token=t").unwrap();
     assert_eq!(token.header().to_str().unwrap(), "Basic eC1hY2Nlc3MtdG9rZW46dA==");
 }
+
+#[tokio::test]
+async fn f08_a_name_that_leads_to_this_machine_is_not_resolved() {
+    use reqwest::dns::Resolve as _;
+    let resolver = super::super::http::OtherMachines;
+    let error = resolver.resolve("localhost".parse().unwrap()).await.err().unwrap();
+    assert!(error.to_string().contains("this machine"), "{error}");
+}

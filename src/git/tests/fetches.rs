@@ -136,13 +136,18 @@ fn a_real_git_server_is_understood() {
         return;
     }
     let fixture = Fixture::new();
-    fixture.commit(&[("sluice.yaml", "1"), ("platform/a.yaml", &"content ".repeat(3_000))]);
+    let first = fixture.commit(&[("sluice.yaml", "1"), ("platform/a.yaml", &"content ".repeat(3_000))]);
     let server = Server::start(&fixture.path(), Manner::RealGit);
     let store = http_store(&fixture, &server, FetchLimits::default());
     store.fetch(&main_branch()).unwrap();
     let second = fixture.commit(&[("sluice.yaml", "2")]);
     assert_eq!(store.fetch(&main_branch()).unwrap().moved, ["main"]);
     assert_eq!(store.read_tree(&second).unwrap().tree.bytes("sluice.yaml"), Some(&b"2"[..]));
+
+    // Back to an older commit: the server has nothing to send, and says so with an empty pack.
+    fixture.git().reference("refs/heads/main", Oid::from_str(first.as_str()).unwrap(), true, "").unwrap();
+    store.fetch(&main_branch()).unwrap();
+    assert_eq!(store.head_change("main", &second).unwrap(), HeadChange::Diverged(first));
 }
 
 #[test]
@@ -172,6 +177,7 @@ fn f11_a_damaged_pack_counts_for_nothing() {
     check_fails(Manner::Pack(|pack| pack.truncate(7)), quick(), damaged);
     check_fails(Manner::Pack(|pack| pack.clear()), quick(), damaged);
     check_fails(Manner::Pack(|pack| pack[20] ^= 0x40), quick(), damaged);
+    check_fails(Manner::Gap, quick(), damaged);
     check_fails(Manner::Pack(|pack| *pack.last_mut().unwrap() ^= 1), quick(), damaged);
 }
 

@@ -23,6 +23,8 @@ pub(super) enum Manner {
     RealGit,
     /// The pack is changed before it is sent.
     Pack(fn(&mut Vec<u8>)),
+    /// The pack is whole and lacks an object.
+    Gap,
     /// Takes the request and says nothing.
     Silent,
     /// The list of references comes a byte at a time, as long as the client stays.
@@ -191,7 +193,11 @@ fn pack(repository: &Path, body: &[u8], manner: &Manner) -> Vec<u8> {
         if word == "want " { walk.push(id).unwrap() } else { walk.hide(id).unwrap() }
     }
     let mut builder = git.packbuilder().unwrap();
-    builder.insert_walk(&mut walk).unwrap();
+    if matches!(manner, Manner::Gap) {
+        walk.for_each(|id| builder.insert_object(id.unwrap(), None).unwrap());
+    } else {
+        builder.insert_walk(&mut walk).unwrap();
+    }
     let mut buffer = git2::Buf::new();
     builder.write_buf(&mut buffer).unwrap();
     let mut pack = buffer.to_vec();
