@@ -1,1 +1,128 @@
 //! Settings of the process, each knowing where it came from.
+//!
+//! A flag wins over a variable `SLUICE_*`, that over the file of `--config`, that over the default.
+//! All of them come in as texts: who reads flags, environment and file is the command line. What a
+//! fleet wants stands in its repository and never here.
+
+mod layers;
+mod parse;
+
+pub use layers::{Fault, Layers, Origin, SettingsError, Sourced};
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use layers::Reader;
+
+/// Whether log lines are for people or for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings of the process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProcessSettings {
+    /// The fleet repository: a URL or a local path. Holds no credentials.
+    pub repository: Sourced<Option<String>>,
+    /// The trunk branch of the fleet repository.
+    pub branch: Sourced<String>,
+    /// The file with the credentials for Git hosts.
+    pub credentials_file: Sourced<Option<PathBuf>>,
+    /// How often the repository is looked at without a wake-up.
+    pub poll_interval: Sourced<Duration>,
+    /// Where the ledger, the bare repository and the socket are.
+    pub state_folder: Sourced<PathBuf>,
+    /// The file with the age identities that open secrets.
+    pub age_key_file: Sourced<Option<PathBuf>>,
+    /// The kubeconfig whose contexts clusters name.
+    pub kubeconfig: Sourced<Option<PathBuf>>,
+    /// The Unix socket of the API; [`ProcessSettings::socket_path`] has its default.
+    pub socket: Sourced<Option<PathBuf>>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served; none with `off`.
+    pub listen: Sourced<Option<SocketAddr>>,
+    /// Whether the repository may be on this machine's own network.
+    pub allow_loopback: Sourced<bool>,
+    /// The form of log lines.
+    pub log_format: Sourced<LogFormat>,
+    /// Which log lines are written, as `tracing` filters them.
+    pub log: Sourced<String>,
+    /// Variables `SLUICE_*` that nothing reads: mistakes, most likely.
+    pub unread_variables: Vec<String>,
+}
+
+/// Looking more often than a host serves is refused.
+const POLL_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// A day without a look is as good as none.
+const POLL_AT_MOST: Duration = Duration::from_secs(24 * 3600);
+
+impl ProcessSettings {
+    /// Merges what was said.
+    ///
+    /// # Errors
+    /// All faults at once: unknown names, values of another form, a file that is no flat mapping.
+    pub fn resolve(layers: &Layers) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(layers);
+        let settings = Self {
+            repository: reader.read("repository", None, |text| parse::repository(text).map(Some)),
+            branch: reader.read("branch", "main".to_owned(), parse::text),
+            credentials_file: reader.read("credentials-file", None, |text| parse::path(text).map(Some)),
+            poll_interval: reader.read("poll-interval", Duration::from_secs(60), |text| {
+                parse::duration(text, POLL_AT_LEAST, POLL_AT_MOST)
+            }),
+            state_folder: reader.read("state-folder", PathBuf::from(".sluice"), parse::path),
+            age_key_file: reader.read("age-key-file", None, |text| parse::path(text).map(Some)),
+            kubeconfig: reader.read("kubeconfig", None, |text| parse::path(text).map(Some)),
+            socket: reader.read("socket", None, |text| parse::path(text).map(Some)),
+            listen: reader.read("listen", Some(SocketAddr::from(([127, 0, 0, 1], 9190))), parse::listener),
+            allow_loopback: reader.read("allow-loopback", false, parse::truth),
+            log_format: reader.read("log-format", LogFormat::Text, |text| match text {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("expected `text` or `json`".to_owned()),
+            }),
+            log: reader.read("log", "info".to_owned(), parse::text),
+            unread_variables: Vec::new(),
+        };
+        let unread_variables = reader.finish()?;
+        Ok(Self { unread_variables, ..settings })
+    }
+
+    /// The Unix socket of the API: in the state folder unless it was said.
+    pub fn socket_path(&self) -> PathBuf {
+        self.socket.value.clone().unwrap_or_else(|| self.state_folder.value.join("sluice.sock"))
+    }
+
+    /// The folder of the ledger.
+    pub fn ledger_folder(&self) -> PathBuf {
+        self.state_folder.value.join("ledger")
+    }
+
+    /// The folder of the bare repository.
+    pub fn repository_folder(&self) -> PathBuf {
+        self.state_folder.value.join("repository.git")
+    }
+
+    /// The same with relative paths taken from `folder`.
+    #[must_use]
+    pub fn relative_to(mut self, folder: &Path) -> Self {
+        self.state_folder.value = folder.join(&self.state_folder.value);
+        for path in [
+            &mut self.credentials_file.value,
+            &mut self.age_key_file.value,
+            &mut self.kubeconfig.value,
+            &mut self.socket.value,
+        ] {
+            *path = path.take().map(|path| folder.join(path));
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;
