@@ -42,7 +42,7 @@ fn yes() -> bool {
 
 /// How the engine reaches a cluster's API server: exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Access {
     /// A kubeconfig file on the engine's machine.
     Kubeconfig {

@@ -100,7 +100,7 @@ pub enum DnsPolicy {
 
 /// A volume: exactly one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Volume {
     /// Empty when the pod starts, gone when it ends.
     EmptyDir {

@@ -11,6 +11,7 @@ use crate::model::{Quantity, Span};
 /// A container, in full form.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["image"]))]
 pub struct Container {
     /// The image, with a tag or a digest.
     pub image: String,
@@ -162,12 +163,15 @@ pub struct Probe {
     pub initial_delay: Option<Span>,
     /// How often (default 10 s).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-minimum" = "1s"))]
     pub period: Option<Span>,
     /// How long an answer may take (default 1 s).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-minimum" = "1s"))]
     pub timeout: Option<Span>,
     /// So many failures in a row count (default 3; 30 for startup).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub failure_threshold: Option<u32>,
 }
 

@@ -9,9 +9,13 @@ mod cluster;
 mod component;
 mod config;
 mod container;
+mod envelope;
 mod fleet;
 mod gray_release;
+mod kind;
+mod lift;
 pub mod secret;
+mod shape;
 mod tenant;
 pub mod yaml;
 
@@ -28,8 +32,12 @@ pub use config::{Config, ConfigFile, Secret, SecretType};
 pub use container::{
     Container, ContainerPort, EnvSource, EnvValue, Mount, Probe, ProbeCheck, Probes, Resources, Security,
 };
+pub use envelope::{Definition, Metadata, parse};
 pub use fleet::{DeletionBudget, Environment, Fleet, Healing, ImagePolicy, Policy, User};
 pub use gray_release::{GrayRelease, Rollback, Scope, Strategy, Timeouts};
+pub use kind::{Kind, UnknownKind};
+pub use lift::lift;
+pub use shape::{nearest, schema, typed};
 pub use tenant::{
     LimitBounds, Limits, Member, Namespace, Network, NetworkDefault, PodSecurity, Role, Subject, Tenant,
     TenantKinds,
@@ -37,3 +45,6 @@ pub use tenant::{
 
 /// `apiVersion` of every definition.
 pub const API_VERSION: &str = "sluice.dev/v1alpha1";
+
+#[cfg(test)]
+mod tests;

@@ -61,6 +61,26 @@ codes! {
         "`!!binary`, local tags, `.inf`, `.nan` and integers over 64 bits have no meaning in a definition.";
     S0205 "the file is not in UTF-8"
         "Save it in UTF-8.";
+    S0301 "an unknown field"
+        "No field of this name stands here: fields are never ignored, because a misspelt one would then do nothing in silence. The help names the nearest one; `sluice schema KIND` prints them all.";
+    S0302 "an unknown kind or version"
+        "Definitions have `apiVersion: sluice.dev/v1alpha1` and one of the kinds Fleet, Cluster, Tenant, App, Config, Secret and GrayRelease.";
+    S0303 "a field is missing"
+        "The definition means nothing without this field. Write it where the message points.";
+    S0304 "short form and full form at once"
+        "An app is written either with its fields directly in `spec`, or with `components`; a component likewise with the fields of its only container, or with `containers`. Beside the full form a field of the short one would belong to nobody. Move it.";
+    S0305 "a value of another type"
+        "YAML chooses the type of a plain value: `on`, `yes` and `no` are truth values, `1.20` is a number. Where a text is wanted, quote it; where a number is wanted, take the quotes away.";
+    S0306 "a word that is not one of the known"
+        "Only the words that the message lists are allowed here.";
+    S0307 "a value that can't be, or is out of range"
+        "Durations are whole numbers with units (`90s`, `1h30m`), quantities are written as in Kubernetes (`500m`, `256Mi`), and numbers have bounds that the message names.";
+    S0308 "not exactly one of several fields"
+        "These fields exclude each other, and one of them is needed.";
+    S0309 "not supported yet"
+        "The design has this field, word or kind and this version does not do it. It is refused, because to accept and ignore it would be worse. Take it away.";
+    S0310 "metadata that Kubernetes refuses"
+        "Names are DNS labels: lower-case letters, digits and `-`, at most 63 characters, fewer where room is left for suffixes. Labels and annotations follow the rules of Kubernetes.";
     S0401 "an unknown variable"
         "Variables are `${environment.name}`, `${environment.vars.X}`, `${tenant}`, `${app}`, `${cluster.name}` and `${cluster.vars.X}`. The names under `vars` come from `sluice.yaml` and from the Cluster. A literal `${` is written `$${`.";
     S0402 "a definition in the wrong folder"

@@ -30,12 +30,16 @@ impl Strategy {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Timeouts {
     /// Until the cluster would take the release.
+    #[schemars(extend("x-minimum" = "1s"))]
     pub admit: Span,
     /// Until configuration and services are in place.
+    #[schemars(extend("x-minimum" = "1s"))]
     pub prepare: Span,
     /// Without one more pod getting ready.
+    #[schemars(extend("x-minimum" = "1s"))]
     pub progress: Span,
     /// A container's fault (bad image, crash loop) must last this long to count; at most 45 s.
+    #[schemars(extend("x-minimum" = "1s", "x-maximum" = "45s"))]
     pub fault: Span,
 }
 

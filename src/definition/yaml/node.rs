@@ -97,6 +97,11 @@ impl Node {
         Self::new(NodeValue::String(text.into()), line, column)
     }
 
+    /// A text that came of variables, to be read as the type that is wanted.
+    pub fn variable(text: impl Into<String>, line: u32, column: u32) -> Self {
+        Self { origin: Origin::Variable, ..Self::text(text, line, column) }
+    }
+
     /// A mapping of these fields at a position.
     pub fn mapping(fields: Vec<(Key, Node)>, line: u32, column: u32) -> Self {
         Self::new(NodeValue::Mapping(fields), line, column)

@@ -1,0 +1,45 @@
+//! What the design names and this version does not do: refused by name, never silently accepted.
+
+/// Fields and words by the type that will have them.
+const LATER: &[(&str, &[&str])] = &[
+    ("Fleet", &["sources"]),
+    ("Environment", &["promoteFrom", "approvals", "verify", "windows", "freeze", "strategies"]),
+    ("User", &["signingKeys", "logins"]),
+    ("Policy", &["commitSignatures", "signers"]),
+    ("Cluster", &["metrics", "nodePools", "registry", "dns", "externalServices", "maintenance", "rateLimit"]),
+    ("Access", &["agent"]),
+    ("Access.kubeconfig", &["secret"]),
+    ("TrafficProvider", &["istio"]),
+    ("Tenant", &["approvals"]),
+    ("Namespace", &["storage"]),
+    ("App", &["template"]),
+    ("PlacementReplicas", &["split", "utilisation"]),
+    ("Source", &["helm", "kustomize", "export", "slots"]),
+    ("Component", &["schedule", "together", "apart", "observability"]),
+    ("DaemonUpdate", &["OnDelete"]),
+    ("Secret", &["files", "overrides"]),
+    (
+        "GrayRelease",
+        &[
+            "gates",
+            "steps",
+            "waves",
+            "match",
+            "mirror",
+            "closeTraffic",
+            "together",
+            "keepOld",
+            "queue",
+            "notice",
+            "sticky",
+        ],
+    ),
+    ("Strategy", &["blueGreen", "canary", "abTest", "shadow"]),
+    ("Rollback", &["git"]),
+    ("Scope", &["target", "wave"]),
+];
+
+/// The fields and words of a type that come later.
+pub(in crate::definition) fn later(type_name: &str) -> &'static [&'static str] {
+    LATER.iter().find(|(name, _)| *name == type_name).map_or(&[], |(_, words)| words)
+}
