@@ -1,0 +1,57 @@
+//! From a definition's access to a client.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use super::KubeCluster;
+use crate::definition::Access;
+use crate::model::ClusterName;
+use crate::port::cluster::{Cluster, ClusterError, Connect};
+
+/// How long opening a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes clients from kubeconfig files, the service account, or a playground's folder.
+#[derive(Debug, Clone, Default)]
+pub struct KubeConnect {
+    /// The folder where a playground leaves a `<cluster>.kubeconfig` for each of its clusters.
+    pub playground: Option<PathBuf>,
+}
+
+impl Connect for KubeConnect {
+    fn connect(&self, name: &ClusterName, access: &Access) -> Result<Arc<dyn Cluster>, ClusterError> {
+        let mut config = match access {
+            Access::Kubeconfig { file, context } => from_file(Path::new(file), context.clone())?,
+            Access::InCluster {} => Config::incluster().map_err(|error| unusable(&error))?,
+            Access::Playground {} => {
+                let folder = self.playground.as_ref().ok_or_else(|| {
+                    ClusterError::Unreachable(format!(
+                        "the cluster {name} is a playground's: start `sluice playground` and name its folder with \
+                         --playground"
+                    ))
+                })?;
+                from_file(&folder.join(format!("{name}.kubeconfig")), None)?
+            }
+        };
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        let client = Client::try_from(config).map_err(|error| unusable(&error))?;
+        Ok(Arc::new(KubeCluster::new(client)))
+    }
+}
+
+fn unusable(error: &dyn std::error::Error) -> ClusterError {
+    ClusterError::Unreachable(format!("the access can't be used: {error}"))
+}
+
+fn from_file(file: &Path, context: Option<String>) -> Result<Config, ClusterError> {
+    let kubeconfig = Kubeconfig::read_from(file).map_err(|error| unusable(&error))?;
+    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+    // Reading a kubeconfig is asynchronous for the sake of programs that it may name; here it is
+    // a file, and the future is ready at once.
+    futures::executor::block_on(Config::from_custom_kubeconfig(kubeconfig, &options))
+        .map_err(|error| unusable(&error))
+}

@@ -1,0 +1,169 @@
+//! Watches: the live objects of every followed kind, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt as _;
+use kube::api::{Api, DynamicObject};
+use kube::core::ApiResource;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::model::{Manifest, ObjectKey, Resource};
+
+/// The most objects of one page of a list: the API server's own clients ask for as many.
+const PAGE: u32 = 500;
+
+type Place = (Option<String>, String);
+
+/// The objects of one kind.
+#[derive(Default)]
+struct Followed {
+    synced: bool,
+    objects: BTreeMap<Place, Arc<Manifest>>,
+    /// A list that is under way: it replaces the objects when it is whole.
+    coming: BTreeMap<Place, Arc<Manifest>>,
+}
+
+type Index = Arc<Mutex<BTreeMap<Resource, Followed>>>;
+
+/// Every watch of a cluster; they end with it.
+pub(super) struct Watches {
+    client: kube::Client,
+    index: Index,
+    changed: Arc<Notify>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Drop for Watches {
+    fn drop(&mut self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            task.abort();
+        }
+    }
+}
+
+fn lock(index: &Index) -> MutexGuard<'_, BTreeMap<Resource, Followed>> {
+    index.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Watches {
+    pub fn new(client: kube::Client) -> Self {
+        Self {
+            client,
+            index: Index::default(),
+            changed: Arc::new(Notify::new()),
+            tasks: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub fn follow(&self, kinds: &BTreeSet<Resource>) {
+        let mut index = lock(&self.index);
+        for resource in kinds {
+            if index.contains_key(resource) {
+                continue;
+            }
+            index.insert(resource.clone(), Followed::default());
+            let task = tokio::spawn(run(
+                self.client.clone(),
+                resource.clone(),
+                self.index.clone(),
+                self.changed.clone(),
+            ));
+            self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+        }
+    }
+
+    pub fn is_synced(&self, resource: &Resource) -> bool {
+        lock(&self.index).get(resource).is_some_and(|followed| followed.synced)
+    }
+
+    pub fn object(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>> {
+        let place = (key.namespace.clone(), key.name.clone());
+        lock(&self.index).get(resource)?.objects.get(&place).cloned()
+    }
+
+    pub fn objects(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Manifest>> {
+        let index = lock(&self.index);
+        let Some(followed) = index.get(resource) else { return Vec::new() };
+        let Some(namespace) = namespace else { return followed.objects.values().cloned().collect() };
+        let start = (Some(namespace.to_owned()), String::new());
+        let within = followed.objects.range(start..);
+        within
+            .take_while(|((of, _), _)| of.as_deref() == Some(namespace))
+            .map(|(_, object)| object.clone())
+            .collect()
+    }
+
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+async fn run(client: kube::Client, resource: Resource, index: Index, changed: Arc<Notify>) {
+    let kind = ApiResource {
+        group: resource.group.clone(),
+        version: resource.version.clone(),
+        api_version: resource.api_version(),
+        kind: resource.kind.clone(),
+        plural: resource.plural.clone(),
+    };
+    let api: Api<DynamicObject> = Api::all_with(client, &kind);
+    let config = watcher::Config::default().page_size(PAGE);
+    let mut events = Box::pin(watcher(api, config).default_backoff());
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => {
+                if take(&mut lock(&index), &resource, event) {
+                    changed.notify_one();
+                }
+            }
+            // The watcher lists anew by itself, ever more slowly.
+            Err(error) => tracing::debug!(kind = %resource.kind, %error, "a watch broke"),
+        }
+    }
+}
+
+/// Takes one event in. Returns whether anybody can see a difference.
+fn take(index: &mut BTreeMap<Resource, Followed>, resource: &Resource, event: Event<DynamicObject>) -> bool {
+    let Some(followed) = index.get_mut(resource) else { return false };
+    match event {
+        Event::Init => {
+            followed.coming.clear();
+            false
+        }
+        Event::InitApply(object) => {
+            if let Some((place, object)) = manifest(resource, object) {
+                followed.coming.insert(place, object);
+            }
+            false
+        }
+        Event::InitDone => {
+            followed.objects = std::mem::take(&mut followed.coming);
+            followed.synced = true;
+            true
+        }
+        Event::Apply(object) => {
+            if let Some((place, object)) = manifest(resource, object) {
+                followed.objects.insert(place, object);
+            }
+            true
+        }
+        Event::Delete(object) => {
+            let place = (object.metadata.namespace, object.metadata.name.unwrap_or_default());
+            followed.objects.remove(&place);
+            true
+        }
+    }
+}
+
+fn manifest(resource: &Resource, object: DynamicObject) -> Option<(Place, Arc<Manifest>)> {
+    let place = (object.metadata.namespace.clone(), object.metadata.name.clone()?);
+    let mut value = serde_json::to_value(object).ok()?;
+    // Items of a list carry neither.
+    value["apiVersion"] = serde_json::Value::String(resource.api_version());
+    value["kind"] = serde_json::Value::String(resource.kind.clone());
+    Some((place, Arc::new(Manifest::new(value).ok()?)))
+}
