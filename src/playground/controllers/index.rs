@@ -92,6 +92,12 @@ impl Index {
         self.dependents.get(uid).into_iter().flatten().cloned().collect()
     }
 
+    /// Everything in a namespace.
+    pub fn contents(&self, space: &str) -> impl Iterator<Item = (&ObjectKey, &Arc<Value>)> {
+        let keys = self.spaces.get(space).into_iter().flatten();
+        keys.filter_map(|key| self.last.get(key).map(|state| (key, state)))
+    }
+
     /// The objects of a kind in a namespace.
     pub fn of_kind(&self, group: &str, kind: &str, space: &str) -> Vec<Arc<Value>> {
         let from = ObjectKey::namespaced(group, kind, space, "");

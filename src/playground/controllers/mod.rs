@@ -7,14 +7,21 @@
 //! here runs containers or balances load; pods are simulated by [`PodBehaviour`].
 
 mod behaviour;
+mod cron_job;
+mod daemon_set;
 mod deployment;
 mod garbage;
 mod index;
+mod job;
+mod namespace;
 mod object;
 mod pod;
 mod queue;
 mod replica_set;
+mod revision;
 mod route;
+mod stateful_set;
+mod storage;
 mod world;
 
 pub use behaviour::{BEHAVIOUR_ANNOTATION, PodBehaviour};
@@ -98,6 +105,12 @@ fn reconciler(key: &ObjectKey) -> Option<Reconcile> {
         ("", "Pod") => pod::reconcile,
         ("apps", "ReplicaSet") => replica_set::reconcile,
         ("apps", "Deployment") => deployment::reconcile,
+        ("apps", "StatefulSet") => stateful_set::reconcile,
+        ("apps", "DaemonSet") => daemon_set::reconcile,
+        ("", "Namespace") => namespace::reconcile,
+        ("", "PersistentVolumeClaim") => storage::reconcile,
+        ("batch", "Job") => job::reconcile,
+        ("batch", "CronJob") => cron_job::reconcile,
         _ => return None,
     })
 }

@@ -268,3 +268,8 @@ pub fn add_quantities(sums: &mut Sums, quantities: Option<&Value>) {
         sums.insert(resource.clone(), sum);
     }
 }
+
+/// A label's value.
+pub fn label_of<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.pointer("/metadata/labels")?.get(key)?.as_str()
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::object::{array, controller_key, deleting, fields, key_of, labels, selects, text, uid};
 use super::queue::Task;
 use super::world::{Change, World};
-use super::{deployment, garbage, replica_set};
+use super::{deployment, garbage, replica_set, storage};
 use crate::model::ObjectKey;
 
 /// Queues all work that a change calls for.
@@ -47,6 +47,11 @@ fn tell_by_kind(world: &mut World<'_>, change: &Change) {
             add_keys(world, keys_of(&world.objects.list("apps", "DaemonSet", None)));
         }
         ("", "ConfigMap" | "Secret" | "PersistentVolumeClaim") => {
+            if let (Some(gone), None, "PersistentVolumeClaim") =
+                (&change.before, &change.after, key.kind.as_str())
+            {
+                storage::release(world, gone);
+            }
             add_keys(world, world.kubelet.waiting_in(&space));
         }
         ("storage.k8s.io", "StorageClass") => {

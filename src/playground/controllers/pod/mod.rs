@@ -20,6 +20,8 @@ use super::replica_set::has_ended;
 use super::world::{World, later};
 use crate::model::{ObjectKey, Timestamp};
 
+pub(super) use schedule::{fits_node, tolerates};
+
 /// What the simulated nodes know of their pods.
 #[derive(Debug, Default)]
 pub(super) struct Kubelet {

@@ -11,6 +11,9 @@ use crate::model::Timestamp;
 use crate::playground::{ManualClock, Objects, Store};
 
 mod deployment;
+mod jobs;
+mod life;
+mod sets;
 
 /// A cluster in virtual time: a store and its controllers.
 pub(super) struct Cluster {
