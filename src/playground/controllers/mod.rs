@@ -6,20 +6,25 @@
 //! reconciled from the store's present state, and what that changes is queued in turn. Nothing
 //! here runs containers or balances load; pods are simulated by [`PodBehaviour`].
 
+mod autoscaler;
 mod behaviour;
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod disruption;
 mod garbage;
+mod gateway;
 mod index;
 mod job;
 mod namespace;
 mod object;
 mod pod;
 mod queue;
+mod quota;
 mod replica_set;
 mod revision;
 mod route;
+mod service;
 mod stateful_set;
 mod storage;
 mod world;
@@ -111,6 +116,13 @@ fn reconciler(key: &ObjectKey) -> Option<Reconcile> {
         ("", "PersistentVolumeClaim") => storage::reconcile,
         ("batch", "Job") => job::reconcile,
         ("batch", "CronJob") => cron_job::reconcile,
+        ("", "Service") => service::reconcile,
+        ("", "ResourceQuota") => quota::reconcile,
+        ("policy", "PodDisruptionBudget") => disruption::reconcile,
+        ("autoscaling", "HorizontalPodAutoscaler") => autoscaler::reconcile,
+        (gateway::GROUP, "GatewayClass") => gateway::reconcile_class,
+        (gateway::GROUP, "Gateway") => gateway::reconcile_gateway,
+        (gateway::GROUP, "HTTPRoute") => gateway::reconcile_route,
         _ => return None,
     })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::object::{array, controller_key, deleting, fields, key_of, labels, selects, text, uid};
 use super::queue::Task;
 use super::world::{Change, World};
-use super::{deployment, garbage, replica_set, storage};
+use super::{deployment, garbage, gateway, replica_set, storage};
 use crate::model::ObjectKey;
 
 /// Queues all work that a change calls for.
@@ -62,6 +62,17 @@ fn tell_by_kind(world: &mut World<'_>, change: &Change) {
         }
         ("gateway.networking.k8s.io", "Gateway" | "ReferenceGrant") => {
             add_keys(world, keys_of(&world.objects.list(&key.group, "HTTPRoute", None)));
+        }
+        ("gateway.networking.k8s.io", "HTTPRoute") => {
+            for state in [&change.before, &change.after].into_iter().flatten() {
+                add_keys(world, gateway::parents(state));
+            }
+        }
+        ("", "Namespace") => {
+            add_keys(
+                world,
+                keys_of(&world.objects.list("gateway.networking.k8s.io", "HTTPRoute", Some(&key.name))),
+            );
         }
         ("", "Service") => add_all(world, "gateway.networking.k8s.io", "HTTPRoute", &space, |_| true),
         ("", "ServiceAccount") => {

@@ -13,6 +13,7 @@ use crate::playground::{ManualClock, Objects, Store};
 mod deployment;
 mod jobs;
 mod life;
+mod services;
 mod sets;
 
 /// A cluster in virtual time: a store and its controllers.
