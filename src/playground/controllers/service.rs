@@ -172,25 +172,35 @@ fn reference(pod: &Value) -> Value {
     json!({ "kind": "Pod", "name": name(pod), "namespace": namespace(pod), "uid": uid(pod) })
 }
 
+/// The addresses that serve the same ports.
+#[derive(Default)]
+struct Subset {
+    ports: Vec<Value>,
+    ready: Vec<Value>,
+    waiting: Vec<Value>,
+}
+
 /// The older form, in which pods that are not ready stand apart and those that end are left out.
 fn write_endpoints(world: &mut World<'_>, service: &Arc<Value>, pods: &[Arc<Value>]) {
-    let mut groups: BTreeMap<String, (Vec<Value>, Vec<Value>, Vec<Value>)> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Subset> = BTreeMap::new();
     for pod in pods.iter().filter(|pod| !deleting(pod)) {
         let ports = ports_on(service, pod);
-        let group =
-            groups.entry(Value::from(ports.clone()).to_string()).or_insert((ports, Vec::new(), Vec::new()));
+        let group = groups.entry(Value::from(ports.clone()).to_string()).or_default();
+        group.ports = ports;
         let address = json!({
             "ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"], "targetRef": reference(pod),
         });
         if is_ready(pod) || flag(service, "/spec/publishNotReadyAddresses") {
-            group.1.push(address);
+            group.ready.push(address);
         } else {
-            group.2.push(address);
+            group.waiting.push(address);
         }
     }
-    let subset = |(ports, ready, waiting): (Vec<Value>, Vec<Value>, Vec<Value>)| {
+    let subset = |group: Subset| {
         let mut subset = json!({});
-        for (field, list) in [("addresses", ready), ("notReadyAddresses", waiting), ("ports", ports)] {
+        let fields =
+            [("addresses", group.ready), ("notReadyAddresses", group.waiting), ("ports", group.ports)];
+        for (field, list) in fields {
             if !list.is_empty() {
                 subset[field] = Value::Array(list);
             }
