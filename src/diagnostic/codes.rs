@@ -169,6 +169,13 @@ codes! {
         "The document must carry the field `sops` that `sops` writes; it names the keys that can open it.";
 }
 
+impl Code {
+    /// The text of `sluice explain`.
+    pub fn explain(self) -> String {
+        format!("{self}: {}\n\n{}\n", self.title(), self.explanation())
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

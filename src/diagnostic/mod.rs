@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 mod codes;
+mod draw;
 
 pub use codes::{Code, UnknownCode};
+pub use draw::{draw, one_line_each, sort};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -155,3 +157,6 @@ impl Place {
         Self { path: path.into(), line: 0, column: 0 }
     }
 }
+
+#[cfg(test)]
+mod tests;
