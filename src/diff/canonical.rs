@@ -101,7 +101,11 @@ fn fold_string_data(fields: &mut Map<String, Value>) {
 
 fn normalize(shape: Shape, value: &mut Value, is_built_in: bool) {
     match (shape, value) {
-        (Shape::One(known), Value::Object(map)) => normalize_object(known, map, is_built_in),
+        (Shape::One(known), Value::Object(map)) => {
+            // Metadata is of a built-in type whatever the kind.
+            let is_built_in = is_built_in || std::ptr::eq(known, &raw const facts::METADATA);
+            normalize_object(known, map, is_built_in);
+        }
         (Shape::ListMap(_, known) | Shape::Atomic(known), Value::Array(list)) => {
             for element in list {
                 normalize(Shape::One(known), element, is_built_in);

@@ -121,7 +121,7 @@ static PLAIN: Type = Type { fields: &[("metadata", Shape::One(&METADATA))], ..Ty
 
 macro_rules! object {
     ($name:ident, $spec:ident { $($body:tt)* }) => {
-        static $spec: Type = Type { $($body)*, ..Type::NONE };
+        static $spec: Type = Type { $($body)* };
         static $name: Type = Type {
             fields: &[("metadata", Shape::One(&METADATA)), ("spec", Shape::One(&$spec))],
             ..Type::NONE
@@ -139,7 +139,8 @@ object!(
             ("template", Shape::One(&POD_TEMPLATE)),
             ("volumeClaimTemplates", Shape::Atomic(&CLAIM))
         ],
-        omitted: &["minReadySeconds"]
+        omitted: &["minReadySeconds"],
+        ..Type::NONE
     }
 );
 
@@ -216,7 +217,8 @@ object!(
             ("suspend", "false"),
             ("successfulJobsHistoryLimit", "3"),
             ("failedJobsHistoryLimit", "1")
-        ]
+        ],
+        ..Type::NONE
     }
 );
 
@@ -281,11 +283,12 @@ object!(
             ("selector", Shape::Exact),
             ("accessModes", Shape::Set)
         ],
-        defaults: &[("volumeMode", "\"Filesystem\"")]
+        defaults: &[("volumeMode", "\"Filesystem\"")],
+        ..Type::NONE
     }
 );
 
-object!(RESOURCE_QUOTA, RESOURCE_QUOTA_SPEC { fields: &[("hard", Shape::Quantities)] });
+object!(RESOURCE_QUOTA, RESOURCE_QUOTA_SPEC { fields: &[("hard", Shape::Quantities)], ..Type::NONE });
 
 static LIMIT: Type = Type {
     fields: &[
@@ -298,7 +301,7 @@ static LIMIT: Type = Type {
     ..Type::NONE
 };
 
-object!(LIMIT_RANGE, LIMIT_RANGE_SPEC { fields: &[("limits", Shape::Atomic(&LIMIT))] });
+object!(LIMIT_RANGE, LIMIT_RANGE_SPEC { fields: &[("limits", Shape::Atomic(&LIMIT))], ..Type::NONE });
 
 // The server sorts the addresses of a subset.
 static ENDPOINT_PORT: Type = Type { defaults: &[("protocol", "\"TCP\"")], ..Type::NONE };
@@ -371,11 +374,12 @@ object!(
                 true => json!(["Ingress", "Egress"]),
                 false => json!(["Ingress"]),
             });
-        })
+        }),
+        ..Type::NONE
     }
 );
 
-object!(DISRUPTION_BUDGET, DISRUPTION_BUDGET_SPEC { fields: &[("selector", Shape::Exact)] });
+object!(DISRUPTION_BUDGET, DISRUPTION_BUDGET_SPEC { fields: &[("selector", Shape::Exact)], ..Type::NONE });
 
 static METRIC_TARGET: Type =
     Type { fields: &[("averageValue", Shape::Quantity), ("value", Shape::Quantity)], ..Type::NONE };
@@ -393,7 +397,11 @@ static METRIC: Type = Type {
 
 object!(
     AUTOSCALER,
-    AUTOSCALER_SPEC { fields: &[("metrics", Shape::Atomic(&METRIC))], defaults: &[("minReplicas", "1")] }
+    AUTOSCALER_SPEC {
+        fields: &[("metrics", Shape::Atomic(&METRIC))],
+        defaults: &[("minReplicas", "1")],
+        ..Type::NONE
+    }
 );
 
 static WEBHOOK_SERVICE: Type = Type { defaults: &[("port", "443")], ..Type::NONE };
@@ -448,11 +456,15 @@ static ROUTE_RULE: Type = Type {
 object!(
     HTTP_ROUTE,
     HTTP_ROUTE_SPEC {
-        fields: &[("parentRefs", Shape::Atomic(&PARENT)), ("rules", Shape::Atomic(&ROUTE_RULE))]
+        fields: &[("parentRefs", Shape::Atomic(&PARENT)), ("rules", Shape::Atomic(&ROUTE_RULE))],
+        ..Type::NONE
     }
 );
 
 static LISTENER: Type =
     Type { defaults: &[("allowedRoutes", r#"{"namespaces":{"from":"Same"}}"#)], ..Type::NONE };
 
-object!(GATEWAY, GATEWAY_SPEC { fields: &[("listeners", Shape::ListMap(&["name"], &LISTENER))] });
+object!(
+    GATEWAY,
+    GATEWAY_SPEC { fields: &[("listeners", Shape::ListMap(&["name"], &LISTENER))], ..Type::NONE }
+);
