@@ -229,6 +229,16 @@ pub fn meets(expression: &Value, labels: &Map<String, Value>) -> bool {
     }
 }
 
+/// Whether a Service's selector names an object. Copies nothing: it is asked for every pod.
+pub fn serves(service: &Value, object: &Value) -> bool {
+    let Some(selector) = service["spec"]["selector"].as_object().filter(|selector| !selector.is_empty())
+    else {
+        return false;
+    };
+    let labels = &object["metadata"]["labels"];
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
 /// The labels of an object.
 pub fn labels(object: &Value) -> Map<String, Value> {
     fields(object, "/metadata/labels")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::object::{array, controller_key, deleting, fields, key_of, labels, selects, text, uid};
+use super::object::{array, controller_key, deleting, key_of, labels, selects, serves, text, uid};
 use super::queue::Task;
 use super::world::{Change, World};
 use super::{deployment, garbage, gateway, replica_set, storage};
@@ -92,10 +92,9 @@ fn tell_of_pod(world: &mut World<'_>, change: &Change, space: &str) {
     }
     let states: Vec<_> =
         [&change.before, &change.after].into_iter().flatten().map(|state| labels(state)).collect();
+    let pods = [&change.before, &change.after];
     add_all(world, "", "Service", space, |service| {
-        let selector = fields(service, "/spec/selector");
-        !selector.is_empty()
-            && states.iter().any(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+        pods.iter().copied().flatten().any(|pod| serves(service, pod))
     });
     add_all(world, "policy", "PodDisruptionBudget", space, |budget| {
         states.iter().any(|labels| selects(&budget["spec"]["selector"], labels))

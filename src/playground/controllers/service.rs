@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::object::{
-    array, controlled_by, deleting, fields, flag, hash, key_of, label_of, labels, name, namespace,
+    array, controlled_by, deleting, flag, hash, key_of, label_of, labels, name, namespace, serves,
     short_name, text, uid,
 };
 use super::replica_set::{has_ended, is_ready};
@@ -34,17 +34,13 @@ pub(super) fn reconcile(world: &mut World<'_>, key: &ObjectKey) {
         return;
     }
     balance(world, &service);
-    let selector = fields(&service, "/spec/selector");
-    if selector.is_empty() || text(&service, "/spec/type") == "ExternalName" {
+    if service["spec"]["selector"].as_object().is_none_or(serde_json::Map::is_empty)
+        || text(&service, "/spec/type") == "ExternalName"
+    {
         return;
     }
     let mut pods = world.index.of_kind("", "Pod", namespace(&service));
-    pods.retain(|pod| {
-        let own = labels(pod);
-        selector.iter().all(|(key, value)| own.get(key) == Some(value))
-            && !text(pod, "/status/podIP").is_empty()
-            && !has_ended(pod)
-    });
+    pods.retain(|pod| serves(&service, pod) && !text(pod, "/status/podIP").is_empty() && !has_ended(pod));
     write_slices(world, &service, &pods);
     write_endpoints(world, &service, &pods);
 }
