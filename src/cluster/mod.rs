@@ -220,4 +220,3 @@ impl Cluster for KubeCluster {
         })
     }
 }
-

@@ -67,4 +67,7 @@ pub struct DesiredApp {
     pub after: BTreeSet<AppKey>,
     /// The path of its definition.
     pub path: String,
+    /// Targets whose clusters lack a kind: nothing moves there and nothing is removed.
+    #[serde(default)]
+    pub waiting: BTreeSet<TargetKey>,
 }

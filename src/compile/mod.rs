@@ -1,5 +1,106 @@
 //! Reading, resolving, rendering and checking put together: definitions in, desired state out.
+//!
+//! Pure and synchronous, and the same inputs give the same bytes anywhere. An app with a fault is
+//! refused and the others go on; every fault of the commit is reported at once. Nothing is asked of a
+//! cluster here: what one serves comes in as [`Facts`].
 
+mod app;
+mod definitions;
 mod desired;
+mod material;
+mod platform;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check;
+use crate::definition::Environment;
+use crate::diagnostic::Diagnostic;
+use crate::model::{ClusterName, EnvironmentName, Facts, Revision};
+
+pub use definitions::{Definitions, read};
 pub use desired::{Desired, DesiredApp, DesiredState, Hidden};
+pub use platform::fleet;
+
+/// Compiles what Git wants of an environment.
+///
+/// `definitions` are those of the environment's branch, `platform` those of the trunk (for the first
+/// environment the same). Clusters that `facts` do not know were never seen: nothing is compiled for
+/// them and nothing of them counts as removed. Diagnostics are sorted by place; with errors among
+/// them the state is still sound for every app that is not [`Desired::Refused`].
+pub fn compile(
+    definitions: &Definitions,
+    platform: &Definitions,
+    environment: &EnvironmentName,
+    revision: Revision,
+    facts: &Facts,
+) -> (DesiredState, Vec<Diagnostic>) {
+    let mut diagnostics: BTreeSet<Diagnostic> = BTreeSet::new();
+    let mut state = DesiredState {
+        environment: environment.clone(),
+        revision,
+        platform: BTreeMap::new(),
+        apps: BTreeMap::new(),
+        hidden: hidden(definitions, platform),
+        clusters: BTreeSet::new(),
+        waiting_clusters: BTreeSet::new(),
+    };
+    let ground = platform::ground(platform, environment, facts, &mut diagnostics);
+    state.hidden.platform |= !ground.sound;
+    state.clusters = ground.lands.keys().cloned().collect();
+    state.waiting_clusters =
+        ground.lands.keys().filter(|name| !facts.clusters.contains_key(*name)).cloned().collect();
+    state.platform = platform::render(&ground, &mut diagnostics);
+    let compiled: Vec<app::Compiled> = definitions
+        .apps
+        .iter()
+        .map(|(key, definition)| app::compile(&ground, definitions, platform, key, definition))
+        .collect();
+    let placed: Vec<check::Placed> = compiled.iter().flat_map(app::Compiled::placed).collect();
+    let mut refused = BTreeSet::new();
+    for (app, diagnostic) in
+        check::commit(&placed, &ground.quotas(), &ground.platform_owners(&state.platform))
+    {
+        if diagnostic.is_error() {
+            refused.extend(app);
+        }
+        diagnostics.insert(diagnostic);
+    }
+    for (app, diagnostic) in check::cycles(&app::edges(&compiled, definitions)) {
+        refused.extend(app);
+        diagnostics.insert(diagnostic);
+    }
+    drop(placed);
+    for one in compiled {
+        diagnostics.extend(one.diagnostics.iter().cloned());
+        let key = one.key.clone();
+        let wish = if refused.contains(&key) { Desired::Refused } else { one.into_desired() };
+        state.apps.insert(key, wish);
+    }
+    (state, diagnostics.into_iter().collect())
+}
+
+fn hidden(definitions: &Definitions, platform: &Definitions) -> Hidden {
+    let mut hidden = definitions.hidden.clone();
+    // The branch's own copies of the platform's files are not looked at.
+    hidden.platform = platform.hidden.platform;
+    hidden
+}
+
+impl Facts {
+    /// Facts for work without clusters: every cluster of the platform serves a standard 1.33 with the
+    /// Gateway API.
+    pub fn assumed(platform: &Definitions) -> Self {
+        let clusters: BTreeMap<ClusterName, _> =
+            platform.clusters.keys().map(|name| (name.clone(), crate::render::assumed_facts())).collect();
+        Self { clusters }
+    }
+}
+
+/// The rules of an environment, from the fleet's definition.
+pub fn environment_of(platform: &Definitions, name: &EnvironmentName) -> Option<Environment> {
+    let (fleet, _) = fleet(platform);
+    fleet?.value.environments.into_iter().find(|environment| environment.name == *name)
+}
+
+#[cfg(test)]
+mod tests;

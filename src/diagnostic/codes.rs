@@ -145,6 +145,8 @@ codes! {
         "Names of ports have 15 characters, keys of a ConfigMap letters, digits, `-`, `_` and `.`, label values 63 characters; a StatefulSet's or CronJob's name leaves room for a suffix.";
     S0523 "probes against the grace time or the deadline"
         "The time of a probe or of `preStop` is longer than what the pod or the rollout is given.";
+    S0524 "a member who is nobody, or the cluster itself"
+        "A member of a tenant is one user or one group as the cluster knows it; names that begin with `system:` are the cluster's own.";
     S0601 "a manifest that is no object"
         "Files of `source.manifests` hold Kubernetes objects: maps with `apiVersion`, `kind` and `metadata.name`, or Lists of them.";
     S0602 "a manifest with fields of the cluster or of the engine"

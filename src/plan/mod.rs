@@ -140,7 +140,9 @@ fn prune_parts(planning: &Planning<'_>, desired: &DesiredState, parts: &mut Part
         let hidden = desired.hidden.tenants.contains(&key.app.tenant);
         let stays = match desired.apps.get(&key.app) {
             Some(Desired::Refused) => true,
-            Some(Desired::App(wish)) => wish.release.bundles.contains_key(&key.target),
+            Some(Desired::App(wish)) => {
+                wish.release.bundles.contains_key(&key.target) || wish.waiting.contains(&key.target)
+            }
             None => false,
         };
         if waits || hidden || stays {

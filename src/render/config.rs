@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::object::{fitted, object, put};
 use super::{ConfigData, Material, SealedSecret, Site, label, volume};
+use crate::definition::secret::ciphertext_digest;
 use crate::definition::{App, Container, SecretType};
 use crate::model::{ComponentName, ContentDigest, SEALED_FIELD, sha256};
 
@@ -159,7 +160,7 @@ fn secret(site: &Site, name: &str, sealed: &SealedSecret) -> Value {
     let data: BTreeMap<&String, String> = sealed
         .values
         .iter()
-        .map(|(key, text)| (key, format!("sealed:{}", sha256(text.as_bytes()))))
+        .map(|(key, text)| (key, format!("sealed:{}", ciphertext_digest(text))))
         .collect();
     object["type"] = secret_type;
     object["immutable"] = json!(true);

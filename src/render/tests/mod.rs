@@ -1,11 +1,14 @@
 //! Rules of rendering, one at a time; whole fleets are golden files.
 
+mod manifests;
+mod tenant;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::definition::{App, Tenant};
+use crate::definition::App;
 use crate::model::{Manifest, Replicas};
 
 /// The parts of a site that tests change.
@@ -383,145 +386,10 @@ fn patches_are_the_last_word_and_leave_identity_alone() {
     }
 }
 
-fn config_map(metadata: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
-}
-
-#[test]
-fn manifests_stay_in_their_namespace_and_forge_nothing() {
-    for (object, code) in [
-        (config_map(json!({"name": "a"})), None),
-        (config_map(json!({"name": "a", "namespace": "acme"})), None),
-        (config_map(json!({"name": "a", "namespace": "kube-system"})), Some("S0604")),
-        (config_map(json!({"name": "a", "uid": "1", "managedFields": []})), Some("S0602")),
-        (config_map(json!({"name": "a", "ownerReferences": [{"uid": "1"}]})), Some("S0602")),
-        (config_map(json!({"name": "a", "labels": {"sluice.dev/app": "b"}})), Some("S0602")),
-        (config_map(json!({"name": "a", "annotations": {"sluice.dev/path": "b"}})), Some("S0602")),
-        (config_map(json!({})), Some("S0601")),
-        (json!("text"), Some("S0601")),
-        (json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}), Some("S0603")),
-        (
-            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "a"}}),
-            Some("S0603"),
-        ),
-        (json!({"apiVersion": "x.example/v1", "kind": "Thing", "metadata": {"name": "a"}}), Some("S0603")),
-        (
-            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"p": "x"}}),
-            Some("S0701"),
-        ),
-    ] {
-        let rendered = Here::source(vec![object.clone()]).render(from_manifests());
-        assert_eq!(codes(&rendered), code.into_iter().collect::<Vec<_>>(), "{object}");
-    }
-}
-
-#[test]
-fn workloads_of_manifests_keep_templates_and_give_their_replicas_away() {
-    let deployment = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "nginx", "creationTimestamp": null},
-        "spec": {
-            "replicas": 4, "selector": {"matchLabels": {"app": "nginx"}},
-            "template": {"metadata": {"labels": {"app": "nginx"}}, "spec": {"containers": [{
-                "name": "c", "image": "nginx:1", "ports": [{"containerPort": 80}],
-                "resources": {"limits": {"cpu": 0.5}},
-            }]}},
-        },
-    });
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [deployment]});
-    let rendered = Here::source(vec![list]).render(from_manifests());
-    assert_eq!(codes(&rendered), Vec::<&str>::new());
-    let object = one(&rendered, "Deployment");
-    assert_eq!(object.at("/spec/selector"), Some(&json!({"matchLabels": {"app": "nginx"}})));
-    assert_eq!(object.at("/spec/template/metadata/labels"), Some(&json!({"app": "nginx"})));
-    assert_eq!(object.at("/spec/replicas"), None);
-    assert_eq!(object.label("sluice.dev/app"), Some("shop"));
-    let container = object.at("/spec/template/spec/containers/0").unwrap();
-    assert_eq!(container["ports"][0]["protocol"], "TCP");
-    assert_eq!(container["resources"]["limits"]["cpu"], "500m");
-    assert_eq!(rendered.settings.replicas.values().collect::<Vec<_>>(), [&Replicas::Fixed(4)]);
-}
-
-#[test]
-fn a_kind_that_the_cluster_lacks_is_named() {
-    let thing = json!({"apiVersion": "x.example/v1", "kind": "Thing", "metadata": {"name": "a"}});
-    let here = Here { allowed: vec!["Thing.x.example".into()], ..Here::source(vec![thing]) };
-    let rendered = here.render(from_manifests());
-    assert_eq!(codes(&rendered), Vec::<&str>::new());
-    assert_eq!(rendered.missing.into_iter().collect::<Vec<_>>(), ["Thing.x.example"]);
-}
-
 #[test]
 fn keys_that_stand_twice_in_a_list_are_faults() {
     let mut pod = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {
         "template": {"spec": {"containers": [{"name": "c", "env": [{"name": "X"}, {"name": "X"}]}]}},
     }});
     assert_eq!(canonicalize(&mut pod), ["`X` stands twice in `env`"]);
-}
-
-fn namespace(rules: Value, tenant: Value) -> Vec<Manifest> {
-    let mut full = json!({"namespaces": {}});
-    json_patch::merge(&mut full, &tenant);
-    let tenant: Tenant = serde_json::from_value(full).unwrap();
-    let rules: Namespace = serde_json::from_value(rules).unwrap();
-    let offers: Cluster = serde_json::from_value(Here::default().offers).unwrap();
-    let (name, called, facts) = ("acme".parse().unwrap(), "acme-web".parse().unwrap(), assumed_facts());
-    render_namespace(&TenantSite {
-        name: &name,
-        tenant: &tenant,
-        namespace: &called,
-        rules: &rules,
-        offers: &offers,
-        facts: &facts,
-    })
-}
-
-#[test]
-fn a_namespace_is_isolated_unless_said_otherwise() {
-    let policies = |rules: Value| -> Vec<String> {
-        let objects = namespace(rules, json!({}));
-        objects.iter().filter(|o| o.kind() == "NetworkPolicy").map(|o| o.name().to_owned()).collect()
-    };
-    assert_eq!(policies(json!({})), ["sluice-allow-namespace", "sluice-allow-gateway", "sluice-deny"]);
-    assert!(policies(json!({"network": {"default": "open"}})).is_empty());
-    let all = policies(json!({"network": {"default": "denyAll", "allow": ["other"]}}));
-    assert_eq!(all.last().map(String::as_str), Some("sluice-deny"), "allow before deny");
-    assert!(all.contains(&"sluice-allow-dns".to_owned()));
-    let mut sorted = all.clone();
-    sorted.sort();
-    assert_eq!(sorted.last().map(String::as_str), Some("sluice-deny"), "allow sorts before deny");
-}
-
-#[test]
-fn the_tenants_role_lists_kinds_and_verbs_exactly() {
-    let objects = namespace(
-        json!({}),
-        json!({"members": [
-            {"group": "web-team", "role": "developer"}, {"user": "ann", "role": "admin"},
-        ]}),
-    );
-    let role = objects.iter().find(|o| o.kind() == "Role").unwrap();
-    for rule in role.at("/rules").unwrap().as_array().unwrap() {
-        for word in ["verbs", "resources", "apiGroups"] {
-            assert!(!rule[word].as_array().unwrap().contains(&json!("*")), "{rule}");
-        }
-    }
-    let bindings: BTreeMap<&str, Value> = objects
-        .iter()
-        .filter(|o| o.kind() == "RoleBinding")
-        .map(|o| (o.name(), o.at("/subjects/0/name").unwrap().clone()))
-        .collect();
-    assert_eq!(bindings["sluice-tenant"], "sluice:tenant:acme");
-    assert_eq!((&bindings["sluice-edit"], &bindings["sluice-admin"]), (&json!("web-team"), &json!("ann")));
-}
-
-#[test]
-fn a_limit_range_holds_what_the_server_would_fill_in() {
-    let objects = namespace(json!({"limits": {"container": {"max": {"cpu": "2"}}}}), json!({}));
-    let range = objects.iter().find(|o| o.kind() == "LimitRange").unwrap();
-    assert_eq!(
-        range.at("/spec/limits/0"),
-        Some(&json!({
-            "type": "Container", "max": {"cpu": "2"}, "default": {"cpu": "2"}, "defaultRequest": {"cpu": "2"},
-        }))
-    );
 }
