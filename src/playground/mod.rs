@@ -5,13 +5,32 @@
 //! shows. Nothing here runs a container, keeps anything on disk or is fit for untrusted networks:
 //! the servers listen on loopback, in plain HTTP.
 
+mod apply;
+mod audit;
+mod bootstrap;
 mod clock;
+mod cluster;
+mod control;
 pub mod controllers;
+mod defaults;
+mod discovery;
 pub mod kinds;
 mod objects;
-#[allow(dead_code, unused_imports, reason = "the API server that uses the rest is about to land")]
+mod rbac;
+mod request;
+mod rest;
+mod schema;
+mod select;
+mod server;
+mod status;
 mod store;
+mod table;
+#[cfg(test)]
+mod tests;
+mod validate;
 
+pub use audit::AuditEvent;
 pub use clock::{Clock, ManualClock, SystemClock, TokioClock};
+pub use cluster::{Cluster, ENGINE_USER, Options, Playground, PlaygroundError};
 pub use objects::{Objects, ObjectsError};
 pub use store::Store;

@@ -35,7 +35,7 @@ pub(crate) enum Removal {
 }
 
 /// Whether nothing holds back an object that is being deleted.
-pub(crate) fn is_deletable(kind: &Kind, object: &Value) -> bool {
+fn is_deletable(kind: &Kind, object: &Value) -> bool {
     let waits = |pointer: &str| {
         object.pointer(pointer).and_then(Value::as_array).is_some_and(|finalizers| !finalizers.is_empty())
     };

@@ -19,7 +19,7 @@ use super::clock::Clock;
 use super::kinds::Kind;
 use crate::model::{ObjectKey, Timestamp};
 
-pub(crate) use lifecycle::{Deletion, Removal, is_deletable, text_at};
+pub(crate) use lifecycle::{Deletion, Removal, text_at};
 
 /// How many events a watch can look back. A cluster of some thousand pods writes ten events a pod
 /// while it starts; older watches list anew, as they would after a compaction of etcd.

@@ -1,0 +1,178 @@
+//! Metadata, and the kinds of the core group but pods.
+
+pub(super) const TEXT: &str = r#"
+ObjectMeta
+  annotations {str}
+  creationTimestamp str
+  deletionGracePeriodSeconds int
+  deletionTimestamp str
+  finalizers [str]=
+  generateName str
+  generation int0
+  labels {str}
+  managedFields [any]
+  name str
+  namespace str
+  ownerReferences [OwnerReference]uid
+  resourceVersion str
+  selfLink str
+  uid str
+OwnerReference@
+  apiVersion! str
+  blockOwnerDeletion bool
+  controller bool
+  kind! str
+  name! str
+  uid! str
+LabelSelector@
+  matchExpressions [Requirement]
+  matchLabels {str}
+Requirement
+  key! str
+  operator! str
+  values [str]
+LocalObjectReference@
+  name str
+ObjectReference@
+  apiVersion str
+  fieldPath str
+  kind str
+  name str
+  namespace str
+  resourceVersion str
+  uid str
+Namespace*
+  spec NamespaceSpec ={}
+  status any
+NamespaceSpec
+  finalizers [str]
+Node*
+  spec NodeSpec ={}
+  status NodeStatus
+NodeSpec
+  configSource any
+  externalID str
+  podCIDR str
+  podCIDRs [str]=
+  providerID str
+  taints [Taint]
+  unschedulable bool0
+Taint
+  effect! str
+  key! str
+  timeAdded str
+  value str
+NodeStatus
+  addresses [any]type
+  allocatable {qty}
+  capacity {qty}
+  conditions [any]type
+  config any
+  daemonEndpoints any
+  declaredFeatures [str]
+  features any
+  images [any]
+  nodeInfo any
+  phase str
+  runtimeHandlers [any]
+  volumesAttached [any]
+  volumesInUse [str]
+Service*
+  spec! ServiceSpec
+  status any ={"loadBalancer": {}}
+ServiceSpec
+  allocateLoadBalancerNodePorts bool
+  clusterIP str
+  clusterIPs [str]
+  externalIPs [str]
+  externalName str
+  externalTrafficPolicy str
+  healthCheckNodePort int0
+  internalTrafficPolicy str
+  ipFamilies [str]
+  ipFamilyPolicy str
+  loadBalancerClass str
+  loadBalancerIP str
+  loadBalancerSourceRanges [str]
+  ports [ServicePort]port,protocol:TCP
+  publishNotReadyAddresses bool0
+  selector {str}@
+  sessionAffinity str =None
+  sessionAffinityConfig any
+  trafficDistribution str
+  type str =ClusterIP
+ServicePort
+  appProtocol str
+  name str
+  nodePort int0
+  port! int
+  protocol str =TCP
+  targetPort ios
+Endpoints*
+  subsets [any]
+ConfigMap*
+  binaryData {str}
+  data {str}
+  immutable bool
+Secret*
+  data {str}
+  immutable bool
+  stringData {str}
+  type str =Opaque
+ServiceAccount*
+  automountServiceAccountToken bool
+  imagePullSecrets [LocalObjectReference]
+  secrets [ObjectReference]name
+PersistentVolumeClaim*
+  spec PersistentVolumeClaimSpec
+  status any
+PersistentVolumeClaimSpec
+  accessModes [str]
+  dataSource any@
+  dataSourceRef any
+  resources ResourceRequirements ={}
+  selector LabelSelector
+  storageClassName str+
+  volumeAttributesClassName str
+  volumeMode str =Filesystem
+  volumeName str
+PersistentVolume*
+  spec any
+  status any
+ResourceQuota*
+  spec ResourceQuotaSpec
+  status ResourceQuotaStatus
+ResourceQuotaSpec
+  hard {qty}
+  scopeSelector any@
+  scopes [str]
+ResourceQuotaStatus
+  hard {qty}
+  used {qty}
+LimitRange*
+  spec LimitRangeSpec
+LimitRangeSpec
+  limits! [LimitRangeItem]
+LimitRangeItem
+  default {qty}
+  defaultRequest {qty}
+  max {qty}
+  maxLimitRequestRatio {qty}
+  min {qty}
+  type! str
+Event*
+  action str
+  count int0
+  eventTime any
+  firstTimestamp any
+  involvedObject! ObjectReference
+  lastTimestamp any
+  message str
+  reason str
+  related ObjectReference
+  reportingComponent str+
+  reportingInstance str+
+  series any
+  source any
+  type str
+"#;
