@@ -3,8 +3,8 @@
 # the Gateway API's custom resource definitions under `gateway-api/`.
 #
 # Built once per content of this module and version of Go; later calls only print. Any number of
-# calls at once is fine: one builds, the others wait. Ends with 3 and a line on what would help if
-# there is no fitting Go.
+# calls at once is fine: one builds, the others wait. Ends with 3 if there is no fitting Go, and then
+# what it prints is a line on what is missing and what would help.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +14,7 @@ minor_built=36
 minor_needed=26
 
 missing() {
-    echo "$1" >&2
+    echo "$1"
     exit 3
 }
 
@@ -26,7 +26,7 @@ version=$(go env GOVERSION)
 minor=$(echo "$version" | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
 [ "${minor:-0}" -ge "$minor_needed" ] || missing "$version is too old; install Go 1.$minor_needed or later"
 
-sources=$(find . -name '*.go' -o -name '*.yaml' -o -name 'go.*' -o -name build.sh | LC_ALL=C sort)
+sources=$(find . -name '*.go' ! -name '*_test.go' -o -name '*.yaml' -o -name 'go.*' -o -name build.sh | LC_ALL=C sort)
 # shellcheck disable=SC2086 # the names are ours and hold no spaces
 key=$( (echo "$version $(uname -sm)"; cat $sources) | sha256sum | cut -c 1-16)
 mkdir -p "$cache"

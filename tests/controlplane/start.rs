@@ -90,14 +90,16 @@ fn build() -> Result<PathBuf, StartError> {
         said.push('\n');
     }
     let output = child.wait_with_output().map_err(|error| StartError::Build(error.to_string()))?;
+    let answer = String::from_utf8_lossy(&output.stdout);
+    let answer = answer.trim();
     if output.status.code() == Some(MISSING) {
-        let (what, how) = said.trim().split_once("; ").unwrap_or((said.trim(), "see its build script"));
+        let (what, how) = answer.split_once("; ").unwrap_or((answer, "see its build script"));
         return Err(StartError::Missing { what: what.to_owned(), how: how.to_owned() });
     }
     if !output.status.success() {
         return Err(StartError::Build(said));
     }
-    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+    Ok(PathBuf::from(answer))
 }
 
 /// A folder that no other control plane has, in memory where the system has such a place.
