@@ -9,7 +9,7 @@ use crate::definition::{App, Definition, GrayRelease, Namespace, Tenant, nearest
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::model::{AppKey, ClusterName, Release, TargetKey};
 use crate::render::{Rendered, Site, render_app};
-use crate::resolve::{Land, Resolved, Setting, common_tree, pick, resolve, substitute, targets};
+use crate::resolve::{Land, Resolved, Setting, common_tree, is_target, pick, resolve, substitute};
 
 /// An app, compiled as far as it can be without the others.
 pub(super) struct Compiled<'a> {
@@ -167,13 +167,10 @@ fn placement<'a>(
             unknown = Some(namespaces.keys().cloned().collect::<Vec<_>>());
             continue;
         };
-        let granted = targets(&ground.lands, &resolved.value, rules, &asked);
-        spots.extend(
-            granted
-                .into_iter()
-                .filter(|(candidate, _)| *candidate == cluster)
-                .map(|(cluster, land)| (cluster, land, resolved, name.to_owned())),
-        );
+        let Some((cluster, land)) = ground.lands.get_key_value(cluster) else { continue };
+        if is_target((cluster, land), &resolved.value, rules, &asked) {
+            spots.push((cluster, land, resolved, name.to_owned()));
+        }
     }
     if let (true, Some(known)) = (spots.is_empty(), unknown) {
         compiled.refused = true;

@@ -22,6 +22,7 @@ pub(super) fn gather(
 ) -> Material {
     let mut finder = Finder { definitions, tenant, app, setting, diagnostics, material: Material::default() };
     finder.references();
+    finder.certificates();
     finder.pull_secrets();
     finder.files();
     finder.source();
@@ -43,6 +44,21 @@ type Reference = (bool, String, Vec<String>);
 impl Finder<'_, '_> {
     fn report(&mut self, fault: Fault) {
         self.diagnostics.push(self.app.diagnose(fault));
+    }
+
+    /// TLS secrets of routes: those of the tenant; others are in the cluster already.
+    fn certificates(&mut self) {
+        let app = self.app;
+        for (name, component) in &app.value.components {
+            for (index, route) in component.routes.iter().enumerate() {
+                let Some(secret) = &route.tls else { continue };
+                let key = (Some(self.tenant.clone()), secret.clone());
+                if self.definitions.secrets.contains_key(&key) {
+                    let at = ["components", name.as_str(), "routes", &index.to_string(), "tls"];
+                    self.load(true, secret, &at.map(str::to_owned));
+                }
+            }
+        }
     }
 
     fn references(&mut self) {

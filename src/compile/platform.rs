@@ -8,7 +8,9 @@ use crate::definition::{Cluster, Environment, Fleet, Tenant, nearest};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::model::{ClusterName, EnvironmentName, Facts, Manifest, TargetKey, TenantName};
 use crate::render::{TenantSite, render_namespace};
-use crate::resolve::{Land, Resolved, Setting, Variables, resolve, resolve_tenant, shared_servers, targets};
+use crate::resolve::{
+    Land, Resolved, Setting, Variables, is_target, resolve, resolve_tenant, shared_servers,
+};
 
 /// What apps stand on.
 pub(super) struct Ground<'a> {
@@ -48,8 +50,7 @@ impl Ground<'_> {
             for (cluster, resolved) in by_cluster {
                 let Some(land) = self.lands.get(cluster) else { continue };
                 for (name, rules) in &resolved.value.namespaces {
-                    let here = targets(&self.lands, &resolved.value, rules, &BTreeMap::new());
-                    if !here.iter().any(|(candidate, _)| *candidate == cluster) {
+                    if !is_target((cluster, land), &resolved.value, rules, &BTreeMap::new()) {
                         continue;
                     }
                     if let Ok(called) = land.namespace(tenant, name, rules) {

@@ -106,7 +106,7 @@ fn component(
     {
         draft.add(name, object);
     }
-    routes(site, name, component, draft);
+    routes(site, name, component, named, draft);
     let scaled = matches!(component.workload, Workload::Deployment | Workload::StatefulSet);
     if !scaled {
         return;
@@ -127,14 +127,14 @@ fn component(
     }
 }
 
-fn routes(site: &Site, name: &ComponentName, component: &Component, draft: &mut Draft) {
+fn routes(site: &Site, name: &ComponentName, component: &Component, named: &Named, draft: &mut Draft) {
     if component.routes.is_empty() {
         return;
     }
     let traffic = &site.offers.traffic;
     let objects = match (traffic.provider, &traffic.gateway) {
         (TrafficProvider::GatewayApi, Some(gateway)) => http_route::render(site, name, component, gateway),
-        (TrafficProvider::Nginx, _) => ingress::render(site, name, component),
+        (TrafficProvider::Nginx, _) => ingress::render(site, name, component, named),
         (TrafficProvider::GatewayApi, None) | (TrafficProvider::Replicas, _) => {
             let at = ["components", name.as_str(), "routes"];
             let message = format!(

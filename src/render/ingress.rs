@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Site, http_route, label, object::object, object::put};
+use super::{Site, config::Named, http_route, label, object::object, object::put};
 use crate::definition::Component;
 use crate::model::ComponentName;
 
-pub(super) fn render(site: &Site, name: &ComponentName, component: &Component) -> Vec<Value> {
+pub(super) fn render(site: &Site, name: &ComponentName, component: &Component, named: &Named) -> Vec<Value> {
     http_route::by_host(component)
         .into_iter()
         .map(|(host, routes)| {
@@ -31,7 +31,7 @@ pub(super) fn render(site: &Site, name: &ComponentName, component: &Component) -
             ingress["spec"] = json!({"rules": [{"host": host, "http": {"paths": paths}}]});
             put(&mut ingress["spec"], "ingressClassName", site.offers.traffic.ingress_class.clone());
             if let Some(secret) = routes.iter().find_map(|route| route.tls.as_deref()) {
-                ingress["spec"]["tls"] = json!([{"hosts": [host], "secretName": secret}]);
+                ingress["spec"]["tls"] = json!([{"hosts": [host], "secretName": named.secret(secret)}]);
             }
             ingress
         })

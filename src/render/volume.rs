@@ -107,6 +107,7 @@ fn mount_of(path: &str, mount: &Mount) -> Value {
 /// The names of the Configs and of the Secrets that a component refers to.
 pub(super) fn references(component: &Component) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let (mut configs, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+    secrets.extend(component.routes.iter().filter_map(|route| route.tls.as_deref()));
     for (_, container) in all(component) {
         for mount in container.mounts.values() {
             configs.extend(mount.config.as_deref());

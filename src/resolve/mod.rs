@@ -17,7 +17,7 @@ pub use files::{FileError, Files, Found};
 pub(crate) use lookup::overlap;
 pub use lookup::{counts_in, pick};
 pub use owner::{Owner, owner_of};
-pub use targets::{Land, shared_servers, targets};
+pub use targets::{Land, is_target, shared_servers};
 pub use variables::{Variables, substitute};
 
 #[cfg(test)]

@@ -71,19 +71,14 @@ pub fn shared_servers<'a>(
         .collect()
 }
 
-/// The clusters of a tenant's namespace: those granted to the tenant that have the namespace's
-/// labels and those asked for beside.
-pub fn targets<'a>(
-    lands: &'a BTreeMap<ClusterName, Land>,
+/// Whether a tenant's namespace is on a cluster: the cluster is granted to the tenant and has the
+/// namespace's labels and those asked for beside.
+pub fn is_target(
+    (cluster, land): (&ClusterName, &Land),
     tenant: &Tenant,
     rules: &Namespace,
     asked: &BTreeMap<String, String>,
-) -> Vec<(&'a ClusterName, &'a Land)> {
-    lands
-        .iter()
-        .filter(|(name, land)| {
-            let granted = tenant.clusters.is_empty() || tenant.clusters.contains(name);
-            granted && land.has(&rules.clusters) && land.has(asked)
-        })
-        .collect()
+) -> bool {
+    let granted = tenant.clusters.is_empty() || tenant.clusters.contains(cluster);
+    granted && land.has(&rules.clusters) && land.has(asked)
 }

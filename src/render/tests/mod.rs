@@ -240,6 +240,22 @@ fn secrets_stay_sealed_and_pull_secrets_reach_every_pod() {
 }
 
 #[test]
+fn the_tls_secret_of_a_route_is_the_tenants_where_it_has_one() {
+    let mut here = Here {
+        offers: json!({"environment": "dev", "access": {"playground": {}}, "traffic": {"provider": "nginx"}}),
+        ..Here::default()
+    };
+    let app = || web(json!({"routes": [{"host": "a.example", "tls": "front"}]}));
+    check(&here, app(), "Ingress", &[("/spec/tls/0/secretName", json!("front"))]);
+    let values = ["tls.crt", "tls.key"].map(|key| (key.to_owned(), "ENC[x]".to_owned())).into();
+    let sealed = SealedSecret { secret_type: SecretType::Tls, values, document: String::new() };
+    here.material.secrets.insert("front".into(), sealed);
+    let rendered = here.render(app());
+    let name = one(&rendered, "Secret").name();
+    assert_eq!(one(&rendered, "Ingress").at("/spec/tls/0/secretName"), Some(&json!(name)));
+}
+
+#[test]
 fn replicas_budgets_and_autoscalers_are_settings() {
     for (component, state, replicas, settings) in [
         (json!({}), "running", Replicas::Fixed(1), vec![]),
