@@ -5,15 +5,22 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::definition::Access;
 use crate::model::{
-    Allocation, AppKey, BundleDigest, ComponentName, ContentDigest, Manifest, MoveKey, ObjectKey, Part,
-    PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp, Work,
+    Allocation, AppKey, BundleDigest, ClusterName, ComponentName, ContentDigest, Manifest, MoveKey,
+    ObjectKey, Part, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
+    Work,
 };
 
 /// One record of an environment's stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
 pub enum EnvironmentEvent {
+    /// The environment's clusters are reached otherwise than before.
+    Clusters {
+        /// All of them.
+        clusters: BTreeMap<ClusterName, Access>,
+    },
     /// A plan was made that differs from the one before.
     Planned {
         /// The plan, without its content.

@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::definition::Access;
 use crate::model::{
-    Allocation, AppKey, BundleDigest, ContentDigest, Manifest, MoveKey, Numbered, ObjectKey, Owner, Part,
-    PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
+    Allocation, AppKey, BundleDigest, ClusterName, ContentDigest, Manifest, MoveKey, Numbered, ObjectKey,
+    Owner, Part, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
 };
 
 pub use event::{
@@ -28,6 +29,8 @@ pub const REMEMBERED_BUNDLES: usize = 3;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Accepted {
+    /// The environment's clusters and how they are reached.
+    pub clusters: BTreeMap<ClusterName, Access>,
     /// The plan that was recorded last.
     pub plan: Option<PlanSummary>,
     /// The platform's objects of each target.
@@ -84,6 +87,7 @@ impl Accepted {
     /// Folds one event of the environment's stream, recorded at `at`.
     pub fn fold(&mut self, event: &EnvironmentEvent, at: Timestamp) {
         match event {
+            EnvironmentEvent::Clusters { clusters } => self.clusters.clone_from(clusters),
             EnvironmentEvent::Planned { plan } => self.plan = Some(plan.clone()),
             EnvironmentEvent::Platform { target, objects, .. } => {
                 let entry = self.platform.entry(target.clone()).or_default();
@@ -220,6 +224,12 @@ impl Accepted {
         if let Some(keys) = self.tombstones.get_mut(target).and_then(|owners| owners.get_mut(owner)) {
             keys.retain(|key| !kept.contains(key));
         }
+    }
+
+    /// Whether anything was accepted on a cluster that has not left it again.
+    pub fn is_used(&self, cluster: &ClusterName) -> bool {
+        self.moves.keys().any(|key| key.target.cluster == *cluster)
+            || self.platform.keys().any(|target| target.cluster == *cluster)
     }
 
     /// The open rollout of an app.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::GrayRelease;
+use crate::definition::{Access, GrayRelease};
 use crate::model::{
     AppKey, ClusterName, EnvironmentName, Manifest, Release, Revision, Settings, TargetKey, TenantName,
 };
@@ -24,9 +24,9 @@ pub struct DesiredState {
     /// What could not be read: nothing of it may be removed.
     #[serde(default)]
     pub hidden: Hidden,
-    /// The environment's clusters.
+    /// The environment's clusters and how they are reached.
     #[serde(default)]
-    pub clusters: BTreeSet<ClusterName>,
+    pub clusters: BTreeMap<ClusterName, Access>,
     /// Clusters that were never seen: nothing is compiled for them and nothing of them is removed.
     #[serde(default)]
     pub waiting_clusters: BTreeSet<ClusterName>,

@@ -41,12 +41,13 @@ pub fn compile(
         platform: BTreeMap::new(),
         apps: BTreeMap::new(),
         hidden: hidden(definitions, platform),
-        clusters: BTreeSet::new(),
+        clusters: BTreeMap::new(),
         waiting_clusters: BTreeSet::new(),
     };
     let ground = platform::ground(platform, environment, facts, &mut diagnostics);
     state.hidden.platform |= !ground.sound;
-    state.clusters = ground.lands.keys().cloned().collect();
+    state.clusters =
+        ground.lands.iter().map(|(name, land)| (name.clone(), land.cluster.access.clone())).collect();
     state.waiting_clusters =
         ground.lands.keys().filter(|name| !facts.clusters.contains_key(*name)).cloned().collect();
     state.platform = platform::render(&ground, &mut diagnostics);

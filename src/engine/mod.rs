@@ -1,1 +1,329 @@
 //! The loops: source, compile, admit, one worker per cluster, one driver per rollout.
+//!
+//! Loops meet only in the ledger and in bounded channels. A wake-up says "look again", never what
+//! changed; a timer makes it right. If an essential loop ends, the engine ends.
+
+pub mod command;
+pub mod environment;
+pub mod source;
+pub mod worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::artifact::Keys;
+use crate::git::{Poll, Wake};
+use crate::model::{ClusterName, EnvironmentName};
+use crate::port::Repository;
+use crate::port::clock::Clock;
+use crate::port::cluster::Connect;
+use crate::port::ledger::{Epoch, Ledger, LedgerError};
+use command::{Answer, Command, CommandError};
+use environment::{Environment, EnvironmentStatus, Hire, Message, Ports, RecordError, SourceRevision};
+use source::{Source, SourceStatus};
+
+/// So many messages may wait for an environment. A worker that finds it full waits itself, which
+/// slows its cluster's reports and nothing else.
+const MESSAGES: usize = 256;
+
+/// What the engine is made of.
+pub struct Parts {
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes clients of clusters.
+    pub connect: Arc<dyn Connect>,
+    /// Opens secrets.
+    pub keys: Arc<Keys>,
+    /// What Git says.
+    pub repository: Arc<dyn Repository>,
+    /// The branch that `sluice.yaml` and `platform/` are read from.
+    pub trunk: String,
+    /// When to look at Git.
+    pub poll: Poll,
+    /// Raised by whoever sees that Git has changed.
+    pub wake: Wake,
+}
+
+/// Why the engine ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The ledger can't be opened.
+    #[error("the ledger can't be read")]
+    Ledger(#[from] LedgerError),
+    /// The loop of an environment can't go on.
+    #[error("the environment {0} can't go on")]
+    Environment(EnvironmentName, #[source] RecordError),
+    /// A loop has ended by a fault of its own.
+    #[error("a loop of the engine has failed")]
+    Loop,
+}
+
+/// A running engine, as interfaces see it. Clones see the same one.
+#[derive(Clone)]
+pub struct Handle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    environments: Mutex<BTreeMap<EnvironmentName, Seat>>,
+    source: watch::Receiver<SourceStatus>,
+    wake: Wake,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Clone)]
+struct Seat {
+    messages: mpsc::Sender<Message>,
+    status: watch::Receiver<Arc<EnvironmentStatus>>,
+}
+
+impl Handle {
+    /// The newest status of every environment.
+    pub fn environments(&self) -> BTreeMap<EnvironmentName, Arc<EnvironmentStatus>> {
+        let seats = self.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
+        seats.iter().map(|(name, seat)| (name.clone(), seat.status.borrow().clone())).collect()
+    }
+
+    /// How the source stands.
+    pub fn source(&self) -> SourceStatus {
+        self.inner.source.borrow().clone()
+    }
+
+    /// Resolves when some status may have changed since it was last asked for by this receiver.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changed.subscribe()
+    }
+
+    /// Looks at Git now.
+    pub fn wake(&self) {
+        self.inner.wake.wake();
+    }
+
+    /// Carries a command out, in every environment that it is about.
+    ///
+    /// # Errors
+    /// No environment knows what it names, or the first that refuses says why.
+    pub async fn command(&self, command: &Command, by: &str) -> Result<Answer, CommandError> {
+        if matches!(command, Command::Sync {}) {
+            self.wake();
+        }
+        let seats: Vec<(EnvironmentName, Seat)> = {
+            let seats = self.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
+            let meant = |name: &&EnvironmentName| command.environment().is_none_or(|meant| meant == *name);
+            seats.keys().filter(meant).map(|name| (name.clone(), seats[name].clone())).collect()
+        };
+        let mut messages = Vec::new();
+        let mut environments = BTreeSet::new();
+        let mut refusal = None;
+        for (_, seat) in seats {
+            let (answer, wait) = oneshot::channel();
+            let message = Message::Command { command: command.clone(), by: by.to_owned(), answer };
+            let gone = || CommandError::Failed("the engine is stopping".to_owned());
+            seat.messages.send(message).await.map_err(|_| gone())?;
+            match wait.await.map_err(|_| gone())? {
+                Ok(answer) => {
+                    messages.push(answer.message);
+                    environments.extend(answer.environments);
+                }
+                Err(CommandError::NotFound(words)) => {
+                    refusal.get_or_insert(CommandError::NotFound(words));
+                }
+                Err(error) => refusal = Some(error),
+            }
+        }
+        messages.dedup();
+        match (messages.is_empty(), refusal) {
+            (false, _) => Ok(Answer { message: messages.join("\n"), environments }),
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(CommandError::NotFound("there is no such environment".to_owned())),
+        }
+    }
+}
+
+/// The engine, ready to run.
+pub struct Engine {
+    parts: Parts,
+    handle: Handle,
+    source: Source,
+    changed: watch::Sender<u64>,
+}
+
+impl Engine {
+    /// An engine of these parts. Nothing runs yet.
+    pub fn new(parts: Parts) -> Self {
+        let source = Source::new(parts.repository.clone(), parts.trunk.clone());
+        let (changed, _) = watch::channel(0);
+        let inner = Inner {
+            environments: Mutex::new(BTreeMap::new()),
+            source: source.status(),
+            wake: parts.wake.clone(),
+            changed: changed.clone(),
+        };
+        let handle = Handle { inner: Arc::new(inner) };
+        Self { parts, handle, source, changed }
+    }
+
+    /// What interfaces see of it.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Runs until told to stop. Environments that the ledger knows run at once, with or without
+    /// Git; new ones as soon as Git names them.
+    ///
+    /// # Errors
+    /// The ledger can't be read or written, or a loop has failed.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), EngineError> {
+        let Self { parts, handle, source, changed } = self;
+        let epoch = next_epoch(parts.ledger.as_ref())?;
+        let mut loops: JoinSet<Result<(), EngineError>> = JoinSet::new();
+        let staff = Staff { parts: Arc::new(parts), epoch, stop: stop.clone(), changed };
+        for name in known_environments(staff.parts.ledger.as_ref())? {
+            staff.seat(&handle, &name, &mut loops)?;
+        }
+        let (news, mut arrivals) = mpsc::unbounded_channel::<(EnvironmentName, SourceRevision)>();
+        let source_stop = stop.clone();
+        let (poll, wake) = (staff.parts.poll.clone(), staff.parts.wake.clone());
+        let changed = staff.changed.clone();
+        loops.spawn(async move {
+            let tell = move |name, revision| {
+                // The engine reads as long as it runs.
+                let _ = news.send((name, revision));
+                changed.send_modify(|count| *count += 1);
+            };
+            source.run(poll, wake, source_stop, tell).await;
+            Ok(())
+        });
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                arrival = arrivals.recv() => match arrival {
+                    Some((name, revision)) => {
+                        staff.seat(&handle, &name, &mut loops)?;
+                        hand_over(&handle, &name, revision).await;
+                    }
+                    None => return Err(EngineError::Loop),
+                },
+                ended = loops.join_next() => match ended {
+                    Some(Ok(Ok(()))) if stop.is_cancelled() => break,
+                    Some(Ok(Err(error))) => return Err(error),
+                    _ => return Err(EngineError::Loop),
+                },
+            }
+        }
+        while let Some(ended) = loops.join_next().await {
+            ended.map_err(|_| EngineError::Loop)??;
+        }
+        Ok(())
+    }
+}
+
+async fn hand_over(handle: &Handle, name: &EnvironmentName, revision: SourceRevision) {
+    let seat = {
+        let seats = handle.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
+        seats.get(name).cloned()
+    };
+    if let Some(seat) = seat {
+        // An environment that has ended is noticed by the engine itself.
+        let _ = seat.messages.send(Message::Source(Box::new(revision))).await;
+    }
+}
+
+/// A number above every one that the ledger has seen.
+fn next_epoch(ledger: &dyn Ledger) -> Result<Epoch, LedgerError> {
+    let mut newest = Epoch(0);
+    for stream in ledger.streams()? {
+        newest = newest.max(ledger.head(&stream)?.1);
+    }
+    Ok(Epoch(newest.0 + 1))
+}
+
+fn known_environments(ledger: &dyn Ledger) -> Result<Vec<EnvironmentName>, LedgerError> {
+    let streams = ledger.streams()?;
+    let names = streams.iter().filter(|stream| stream.kind() == "environment");
+    Ok(names.filter_map(|stream| stream.rest().parse().ok()).collect())
+}
+
+/// Starts loops.
+struct Staff {
+    parts: Arc<Parts>,
+    epoch: Epoch,
+    stop: CancellationToken,
+    changed: watch::Sender<u64>,
+}
+
+impl Staff {
+    /// Starts the loop of an environment, unless it runs.
+    fn seat(
+        &self,
+        handle: &Handle,
+        name: &EnvironmentName,
+        loops: &mut JoinSet<Result<(), EngineError>>,
+    ) -> Result<(), EngineError> {
+        let mut seats = handle.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
+        if seats.contains_key(name) {
+            return Ok(());
+        }
+        let (messages, inbox) = mpsc::channel(MESSAGES);
+        let ports = Ports {
+            ledger: self.parts.ledger.clone(),
+            clock: self.parts.clock.clone(),
+            epoch: self.epoch,
+            hire: self.hire(messages.clone()),
+        };
+        let failed = |error| EngineError::Environment(name.clone(), error);
+        let environment = Environment::open(name.clone(), ports).map_err(failed)?;
+        let status = environment.status();
+        let (mut news, changed) = (status.clone(), self.changed.clone());
+        let (stop, of) = (self.stop.clone(), name.clone());
+        loops.spawn(async move {
+            environment.run(inbox, stop).await.map_err(|error| EngineError::Environment(of, error))
+        });
+        tokio::spawn(async move {
+            while news.changed().await.is_ok() {
+                changed.send_modify(|count| *count += 1);
+            }
+        });
+        seats.insert(name.clone(), Seat { messages, status });
+        Ok(())
+    }
+
+    /// What starts the workers of an environment's clusters.
+    fn hire(&self, messages: mpsc::Sender<Message>) -> Hire {
+        let parts = self.parts.clone();
+        let stop = self.stop.clone();
+        let mut running: BTreeMap<ClusterName, CancellationToken> = BTreeMap::new();
+        Box::new(move |name, access, task| {
+            let token = stop.child_token();
+            if let Some(before) = running.insert(name.clone(), token.clone()) {
+                before.cancel();
+            }
+            tokio::spawn(worker::run::run(worker::run::Bench {
+                name: name.clone(),
+                access: access.clone(),
+                connect: parts.connect.clone(),
+                keys: parts.keys.clone(),
+                task,
+                messages: messages.clone(),
+                stop: token,
+            }));
+        })
+    }
+}
+
+/// An error with its causes, in one line.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,168 @@
+//! One owner on one target: from what is live to what is wanted.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::held::Held;
+use super::{inventory, objects};
+use crate::artifact::Keys;
+use crate::model::{BundleDigest, ClusterFacts, Manifest, ObjectKey, Owner, TargetKey};
+use crate::port::cluster::{Cluster, ClusterError};
+use crate::wanted::{Bundles, Wanted, rank};
+
+/// What every owner's pass shares.
+pub(super) struct Scene<'a> {
+    pub cluster: &'a dyn Cluster,
+    pub facts: &'a ClusterFacts,
+    pub keys: &'a Keys,
+    pub bundles: &'a Bundles,
+}
+
+/// Whose pass, and where.
+pub(super) struct Place<'a> {
+    pub target: &'a TargetKey,
+    pub owner: &'a Owner,
+    pub wanted: &'a Wanted,
+}
+
+/// What a pass came to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub writes: u32,
+    /// Why not everything is as wanted, in the cluster's words; the first of several.
+    pub trouble: Option<String>,
+    /// Trying the same again can't help.
+    pub refused: bool,
+    /// The cluster did not answer.
+    pub unreachable: bool,
+}
+
+impl Outcome {
+    pub fn note(&mut self, trouble: String, refused: bool) {
+        self.refused |= refused;
+        self.trouble.get_or_insert(trouble);
+    }
+
+    pub fn fail_inventory(&mut self, error: &ClusterError) {
+        self.unreachable |= matches!(error, ClusterError::Unreachable(_));
+        self.note(format!("the inventory: {error}"), false);
+    }
+
+    pub fn fail(&mut self, key: &ObjectKey, error: &ClusterError) {
+        self.unreachable |= matches!(error, ClusterError::Unreachable(_));
+        self.note(format!("{key}: {error}"), error.is_refusal());
+    }
+}
+
+impl Place<'_> {
+    /// The user to act as: a tenant's own for what is the tenant's.
+    pub fn user(&self) -> Option<String> {
+        match self.owner {
+            Owner::Platform => None,
+            Owner::App(app) => Some(format!("sluice:tenant:{}", app.tenant)),
+        }
+    }
+}
+
+/// Converges, as far as the cluster lets it.
+pub(super) async fn converge(scene: &Scene<'_>, place: &Place<'_>, held: &mut Held) -> Outcome {
+    let mut outcome = Outcome::default();
+    if place.wanted.suspended || (place.wanted.objects.is_empty() && place.wanted.remove.is_empty()) {
+        return outcome;
+    }
+    if let Err(trouble) = ready_to_begin(scene, place) {
+        outcome.note(trouble, false);
+        return outcome;
+    }
+    let ahead = match inventory::load(scene, place, held).await {
+        Ok(stored) => {
+            let mut ahead = stored.inventory.clone();
+            ahead.include(place.wanted.objects.keys());
+            ahead
+        }
+        Err(error) => {
+            outcome.fail_inventory(&error);
+            return outcome;
+        }
+    };
+    match inventory::store(scene, place, held, ahead).await {
+        Ok(writes) => outcome.writes += writes,
+        Err(error) => {
+            outcome.fail_inventory(&error);
+            return outcome;
+        }
+    }
+    let mut queue: Vec<&ObjectKey> = place.wanted.objects.keys().collect();
+    queue.sort_by_key(|key| (rank(key), *key));
+    let mut blocked = BTreeSet::new();
+    for key in queue {
+        // What refers to a configuration or an account that was refused must not start without it.
+        if !blocked.is_empty() && rank(key) > 8 {
+            continue;
+        }
+        match objects::bring(scene, place, held, key).await {
+            Ok(writes) => outcome.writes += writes,
+            Err(error) => {
+                outcome.fail(key, &error);
+                if rank(key) <= 8 {
+                    blocked.insert(key);
+                }
+                if matches!(error, ClusterError::Unreachable(_) | ClusterError::Busy { .. }) {
+                    return outcome;
+                }
+            }
+        }
+    }
+    outcome
+}
+
+/// A namespace that is not there yet, or a kind whose first list is not: wait, with the reason.
+fn ready_to_begin(scene: &Scene<'_>, place: &Place<'_>) -> Result<(), String> {
+    for key in place.wanted.objects.keys() {
+        let Some(resource) = scene.facts.find(&key.group, &key.kind) else { continue };
+        if !scene.cluster.is_synced(resource) {
+            return Err(format!("waits for the first list of {}", resource.plural));
+        }
+    }
+    if matches!(place.owner, Owner::App(_))
+        && let Some(resource) = scene.facts.find("", "Namespace")
+    {
+        let key = ObjectKey::cluster_scoped("", "Namespace", place.target.namespace.as_str());
+        match scene.cluster.live(resource, &key) {
+            None if !place.wanted.objects.is_empty() => {
+                return Err(format!("waits for the namespace {}", place.target.namespace));
+            }
+            Some(namespace) if namespace.at("/metadata/deletionTimestamp").is_some() => {
+                return Err(format!("waits: the namespace {} is being deleted", place.target.namespace));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Asks the API server whether it would take every object of a bundle. The refusal names the object
+/// and says why; what can't be asked yet (the namespace is still to come) counts as taken.
+pub(super) async fn dry_run(scene: &Scene<'_>, place: &Place<'_>, digest: BundleDigest) -> Option<String> {
+    let bundle = scene.bundles.get(&digest)?;
+    let namespace = ObjectKey::cluster_scoped("", "Namespace", place.target.namespace.as_str());
+    let there =
+        scene.facts.find("", "Namespace").and_then(|resource| scene.cluster.live(resource, &namespace));
+    there.as_ref()?;
+    for object in &bundle.objects {
+        let key = object.key();
+        let Some(resource) = scene.facts.find(&key.group, &key.kind) else {
+            return Some(format!("{key}: the cluster does not serve this kind"));
+        };
+        let opened: Arc<Manifest> = match objects::open(scene, object) {
+            Ok(opened) => opened,
+            Err(error) => return Some(format!("{key}: {error}")),
+        };
+        match objects::ask(scene, place, resource, &opened).await {
+            Err(ClusterError::Invalid(message)) => return Some(format!("{key}: {message}")),
+            Err(ClusterError::Forbidden(message)) => return Some(format!("{key}: {message}")),
+            _ => {}
+        }
+    }
+    None
+}

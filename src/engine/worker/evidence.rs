@@ -1,0 +1,187 @@
+//! What is seen of an app's workloads, from live objects alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::converge::{Place, Scene};
+use super::held::Held;
+use super::prune::is_controlled_by;
+use crate::health::{self, FaultKind, HealthStatus};
+use crate::model::{ComponentName, Manifest, ObjectKey};
+use crate::rollout::{ComponentReport, Fault};
+
+/// So many faults of one component are told: more of the same help nobody.
+const FAULTS_TOLD: usize = 5;
+
+/// A report of each component's workload.
+pub(super) fn components(
+    scene: &Scene<'_>,
+    place: &Place<'_>,
+    held: &Held,
+) -> BTreeMap<ComponentName, ComponentReport> {
+    let workloads = place.wanted.workloads.iter();
+    workloads.map(|(name, key)| (name.clone(), component(scene, held, key))).collect()
+}
+
+fn component(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport {
+    let missing = || ComponentReport {
+        status: HealthStatus::Missing,
+        reason: "Missing".to_owned(),
+        message: format!("{key} is not in the cluster"),
+        wanted: 1,
+        updated: 0,
+        ready: 0,
+        old: 0,
+        restarts: 0,
+        faults: Vec::new(),
+    };
+    let Some(resource) = scene.facts.find(&key.group, &key.kind) else { return missing() };
+    let Some(workload) = held.newest(key, scene.cluster.live(resource, key)) else { return missing() };
+    let pods = Pods::of(scene, &workload);
+    let health = health::assess(&workload, crate::model::Timestamp::UNIX_EPOCH);
+    let mut report = ComponentReport {
+        status: health.status,
+        reason: health.reason,
+        message: health.message,
+        wanted: 0,
+        updated: 0,
+        ready: 0,
+        old: 0,
+        restarts: pods.current.iter().map(|pod| restarts(pod)).max().unwrap_or_default(),
+        faults: pods.current.iter().flat_map(|pod| faults(pod)).take(FAULTS_TOLD).collect(),
+    };
+    count(&workload, &pods, &mut report);
+    report
+}
+
+fn number(object: &Manifest, pointer: &str) -> u32 {
+    object.at(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or_default()
+}
+
+fn count(workload: &Manifest, pods: &Pods, report: &mut ComponentReport) {
+    let total = u32::try_from(pods.current.len() + pods.old.len()).unwrap_or(u32::MAX);
+    match workload.kind() {
+        "Deployment" => {
+            report.wanted = number(workload, "/spec/replicas");
+            report.updated = number(workload, "/status/updatedReplicas");
+            report.ready = pods.ready_current();
+            report.old = number(workload, "/status/replicas").saturating_sub(report.updated);
+        }
+        "StatefulSet" => {
+            report.wanted = number(workload, "/spec/replicas");
+            report.updated = u32::try_from(pods.current.len()).unwrap_or(u32::MAX);
+            report.ready = pods.ready_current();
+            report.old = u32::try_from(pods.old.len()).unwrap_or(u32::MAX);
+        }
+        "DaemonSet" => {
+            report.wanted = number(workload, "/status/desiredNumberScheduled");
+            report.updated = number(workload, "/status/updatedNumberScheduled");
+            report.ready = pods.ready_current();
+            report.old = u32::try_from(pods.old.len()).unwrap_or(u32::MAX);
+        }
+        // A Job is done or is not; a CronJob is there.
+        _ => {
+            report.wanted = 1;
+            report.updated = 1;
+            report.ready = u32::from(report.status == HealthStatus::Healthy);
+        }
+    }
+    // Nothing wanted: every pod that still ends counts, so that "gone" means gone.
+    if report.wanted == 0 && matches!(workload.kind(), "Deployment" | "StatefulSet" | "DaemonSet") {
+        (report.updated, report.ready, report.old) = (0, 0, total);
+    }
+}
+
+/// The pods of a workload, by whether they run its template.
+struct Pods {
+    current: Vec<Arc<Manifest>>,
+    old: Vec<Arc<Manifest>>,
+}
+
+impl Pods {
+    fn of(scene: &Scene<'_>, workload: &Manifest) -> Self {
+        let mut pods = Self { current: Vec::new(), old: Vec::new() };
+        let Some(resource) = scene.facts.find("", "Pod") else { return pods };
+        let all = scene.cluster.live_in(resource, workload.namespace());
+        match workload.kind() {
+            "Deployment" => {
+                let Some(resource) = scene.facts.find("apps", "ReplicaSet") else { return pods };
+                let sets = scene.cluster.live_in(resource, workload.namespace());
+                let mut sets: Vec<_> =
+                    sets.into_iter().filter(|set| is_controlled_by(set, workload)).collect();
+                sets.sort_by_key(|set| revision(set));
+                let newest = sets.pop();
+                for pod in all {
+                    if newest.as_ref().is_some_and(|set| is_controlled_by(&pod, set)) {
+                        pods.current.push(pod);
+                    } else if sets.iter().any(|set| is_controlled_by(&pod, set)) {
+                        pods.old.push(pod);
+                    }
+                }
+            }
+            kind => {
+                let revision = match kind {
+                    "StatefulSet" => workload.at("/status/updateRevision").and_then(Value::as_str),
+                    _ => None,
+                };
+                let generation = workload.generation().map(|generation| generation.to_string());
+                for pod in all.into_iter().filter(|pod| is_controlled_by(pod, workload)) {
+                    let current = match kind {
+                        "StatefulSet" => pod.label("controller-revision-hash") == revision,
+                        "DaemonSet" => {
+                            let template = pod.label("pod-template-generation");
+                            template.is_none()
+                                || template == generation.as_deref()
+                                || template == workload.annotation("deprecated.daemonset.template.generation")
+                        }
+                        _ => true,
+                    };
+                    if current { pods.current.push(pod) } else { pods.old.push(pod) }
+                }
+            }
+        }
+        pods
+    }
+
+    fn ready_current(&self) -> u32 {
+        let ready = self.current.iter().filter(|pod| is_ready(pod)).count();
+        u32::try_from(ready).unwrap_or(u32::MAX)
+    }
+}
+
+/// The revision that the Deployment's controller has given a ReplicaSet.
+fn revision(set: &Manifest) -> u64 {
+    set.annotation("deployment.kubernetes.io/revision").and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+fn is_ready(pod: &Manifest) -> bool {
+    pod.at("/metadata/deletionTimestamp").is_none()
+        && pod.at("/status/conditions").and_then(Value::as_array).is_some_and(|conditions| {
+            conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+        })
+}
+
+fn restarts(pod: &Manifest) -> u32 {
+    let statuses = pod.at("/status/containerStatuses").and_then(Value::as_array);
+    let counts = statuses.into_iter().flatten().filter_map(|status| status["restartCount"].as_u64());
+    counts.max().and_then(|count| u32::try_from(count).ok()).unwrap_or_default()
+}
+
+fn faults(pod: &Manifest) -> Vec<Fault> {
+    if pod.at("/metadata/deletionTimestamp").is_some() {
+        return Vec::new();
+    }
+    health::pod_faults(pod)
+        .into_iter()
+        .map(|fault| Fault {
+            pod: pod.name().to_owned(),
+            container: fault.container,
+            reason: fault.reason,
+            message: fault.message,
+            // It may find a node later.
+            counts: fault.kind != FaultKind::Unschedulable,
+        })
+        .collect()
+}

@@ -1,0 +1,186 @@
+//! One worker per cluster: the only writer to it.
+//!
+//! A pass takes this cluster's share of what was accepted, works out what is wanted, compares with
+//! what is live and converges: inventory first, then objects in the order of their kinds, then what
+//! may go. Rollouts and healing are the same pass. A pass that finds nothing to do writes nothing.
+//! A failure of one owner on one target is that owner's own.
+
+mod collect;
+mod converge;
+mod evidence;
+mod held;
+mod inventory;
+mod objects;
+mod prune;
+pub mod run;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+
+use crate::accepted::{AcceptedOn, ClusterShare};
+use crate::artifact::Keys;
+use crate::model::{ClusterFacts, ClusterName, MoveKey, Owner, Resource, TargetKey};
+use crate::port::cluster::{Cluster, ClusterError};
+use crate::rollout::Evidence;
+use crate::wanted::{self, Bundles, MissingBundle, Wanted};
+
+use converge::Outcome;
+pub use held::Held;
+
+/// So many owners converge at once. Each has at most one request under way, so this bounds what a
+/// worker asks of its API server at a time, well within the share that priority and fairness gives
+/// one user.
+const OWNERS_AT_ONCE: usize = 8;
+
+/// The worker of one cluster.
+pub struct Worker {
+    name: ClusterName,
+    cluster: Arc<dyn Cluster>,
+    keys: Arc<Keys>,
+    facts: ClusterFacts,
+    prepared: bool,
+    held: BTreeMap<(TargetKey, Owner), Held>,
+}
+
+/// What a pass found and did for one owner on one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Where.
+    pub target: TargetKey,
+    /// Whose.
+    pub owner: Owner,
+    /// What was seen, under which numbers.
+    pub evidence: Evidence,
+    /// How many writes were sent.
+    pub writes: u32,
+    /// Whether the cluster did not answer.
+    pub unreachable: bool,
+    /// Whether a dry run was asked for, its answer: none = the cluster would take it.
+    pub admitted: Option<Option<String>>,
+}
+
+/// Why a pass could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The cluster did not answer.
+    #[error("the cluster {0} can't be worked on")]
+    Cluster(ClusterName, #[source] ClusterError),
+    /// A stored bundle is missing.
+    #[error("a stored release of a target is incomplete")]
+    Missing(#[from] MissingBundle),
+}
+
+impl Worker {
+    /// A worker for a cluster that said of itself what `facts` says.
+    pub fn new(name: ClusterName, cluster: Arc<dyn Cluster>, keys: Arc<Keys>, facts: ClusterFacts) -> Self {
+        Self { name, cluster, keys, facts, prepared: false, held: BTreeMap::new() }
+    }
+
+    /// Takes in what the cluster newly says of itself.
+    pub fn learn(&mut self, facts: ClusterFacts) {
+        self.facts = facts;
+    }
+
+    /// One pass over everything that the cluster must hold.
+    ///
+    /// # Errors
+    /// The cluster does not answer at all, or a stored bundle is missing.
+    pub async fn pass(&mut self, share: &ClusterShare, bundles: &Bundles) -> Result<Vec<Report>, PassError> {
+        let failed = |error| PassError::Cluster(self.name.clone(), error);
+        if !self.prepared && !share.targets.is_empty() {
+            inventory::ensure_namespace(self.cluster.as_ref(), &self.facts).await.map_err(failed)?;
+            self.prepared = true;
+        }
+        let mut jobs = Vec::new();
+        for (target, here) in &share.targets {
+            let wanted = wanted::wanted(here, bundles)?;
+            self.follow(&wanted);
+            for (owner, wanted) in wanted {
+                let held = self.held.remove(&(target.clone(), owner.clone())).unwrap_or_default();
+                jobs.push((target, here, owner, wanted, held));
+            }
+        }
+        // The platform's objects come first everywhere: apps wait for their namespace.
+        jobs.sort_by(|a, b| (&a.2, a.0).cmp(&(&b.2, b.0)));
+        let scene = converge::Scene {
+            cluster: self.cluster.as_ref(),
+            facts: &self.facts,
+            keys: self.keys.as_ref(),
+            bundles,
+        };
+        let mut passes: Vec<BoxFuture<'_, (Report, Held)>> = Vec::new();
+        for (target, here, owner, wanted, held) in jobs {
+            passes.push(Box::pin(run_owner(&scene, target, here, owner, wanted, held)));
+        }
+        let done: Vec<(Report, Held)> =
+            futures::stream::iter(passes).buffered(OWNERS_AT_ONCE).collect().await;
+        let mut reports = Vec::new();
+        for (report, held) in done {
+            self.held.insert((report.target.clone(), report.owner.clone()), held);
+            reports.push(report);
+        }
+        Ok(reports)
+    }
+
+    fn follow(&self, wanted: &BTreeMap<Owner, Wanted>) {
+        const FOR_EVIDENCE: [(&str, &str); 3] = [("", "Pod"), ("apps", "ReplicaSet"), ("", "Namespace")];
+        let mut kinds: BTreeSet<Resource> =
+            FOR_EVIDENCE.iter().filter_map(|(group, kind)| self.facts.find(group, kind)).cloned().collect();
+        for set in wanted.values() {
+            let keys = set.objects.keys().chain(&set.remove);
+            kinds.extend(keys.filter_map(|key| self.facts.find(&key.group, &key.kind)).cloned());
+        }
+        self.cluster.follow(&kinds);
+    }
+}
+
+async fn run_owner(
+    scene: &converge::Scene<'_>,
+    target: &TargetKey,
+    here: &AcceptedOn,
+    owner: Owner,
+    wanted: Wanted,
+    mut held: Held,
+) -> (Report, Held) {
+    let place = converge::Place { target, owner: &owner, wanted: &wanted };
+    let mut outcome: Outcome = converge::converge(scene, &place, &mut held).await;
+    if outcome.trouble.is_none() {
+        prune::prune(scene, &place, here, &mut held, &mut outcome).await;
+    }
+    let mut admitted = None;
+    if let Owner::App(app) = &owner
+        && let Some(digest) = here.apps.get(app).and_then(|share| share.dry_run)
+    {
+        admitted = Some(converge::dry_run(scene, &place, digest).await);
+    }
+    let evidence = Evidence {
+        allocation: wanted.allocation,
+        settings: wanted.settings,
+        applied: outcome.trouble.is_none(),
+        trouble: outcome.trouble.take(),
+        refused: outcome.refused,
+        components: evidence::components(scene, &place, &held),
+    };
+    let Outcome { writes, unreachable, .. } = outcome;
+    (Report { target: target.clone(), owner, evidence, writes, unreachable, admitted }, held)
+}
+
+impl Report {
+    /// Whether another report says the same; how many writes it took does not matter.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.evidence == other.evidence
+            && self.admitted == other.admitted
+            && self.unreachable == other.unreachable
+    }
+
+    /// The app on the target, unless it is the platform's.
+    pub fn move_key(&self) -> Option<MoveKey> {
+        match &self.owner {
+            Owner::App(app) => Some(MoveKey::new(app.clone(), self.target.clone())),
+            Owner::Platform => None,
+        }
+    }
+}

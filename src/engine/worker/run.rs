@@ -1,0 +1,147 @@
+//! The loop around a worker: when it passes, and what it does when its cluster is away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Report, Worker};
+use crate::artifact::Keys;
+use crate::definition::Access;
+use crate::engine::environment::{Message, Task};
+use crate::engine::words;
+use crate::model::{ClusterName, Owner, TargetKey};
+use crate::port::cluster::{Cluster, ClusterError, Connect};
+
+/// How often a worker passes and reports though nothing has woken it: an event that was lost is
+/// made good within this time. A third of the silence after which a target counts as away.
+const LEVEL: Duration = Duration::from_secs(30);
+
+/// How long wake-ups are gathered before a pass: a Deployment's rollout sends several in a burst.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How long to wait after a cluster did not answer: doubled with each failure.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// How often a cluster is asked again what it serves.
+const DISCOVER_EVERY: Duration = Duration::from_secs(300);
+
+/// What the loop of a worker is given.
+pub struct Bench {
+    /// The cluster's name.
+    pub name: ClusterName,
+    /// How it is reached.
+    pub access: Access,
+    /// Makes clients.
+    pub connect: Arc<dyn Connect>,
+    /// Opens secrets.
+    pub keys: Arc<Keys>,
+    /// What the cluster must hold: always the newest.
+    pub task: watch::Receiver<Task>,
+    /// Where reports go.
+    pub messages: mpsc::Sender<Message>,
+    /// Ends the loop between two passes.
+    pub stop: CancellationToken,
+}
+
+/// Runs a worker until it is told to stop or its environment is gone. A cluster that does not
+/// answer is asked again and again, ever more slowly; nothing is lost meanwhile.
+pub async fn run(mut bench: Bench) {
+    let mut failures = 0_u32;
+    while !bench.stop.is_cancelled() {
+        let failed = match work(&mut bench, &mut failures).await {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        tracing::warn!(cluster = %bench.name, error = %failed, "the cluster can't be worked on");
+        let message = Message::Cluster(bench.name.clone(), Err(failed));
+        if bench.messages.send(message).await.is_err() {
+            return;
+        }
+        let wait = FIRST_RETRY.saturating_mul(1 << failures.min(10)).min(LAST_RETRY);
+        failures += 1;
+        tokio::select! {
+            () = bench.stop.cancelled() => return,
+            () = tokio::time::sleep(jitter(&bench.name, failures, wait)) => {}
+        }
+    }
+}
+
+/// A wait that differs from cluster to cluster, between three quarters of it and the whole.
+fn jitter(name: &ClusterName, round: u32, wait: Duration) -> Duration {
+    let digest = crate::model::sha256(format!("{name} {round}").as_bytes()).to_hex();
+    let share = u32::from_str_radix(&digest[..4], 16).unwrap_or_default();
+    wait.mul_f64(0.75 + 0.25 * f64::from(share) / f64::from(0xffff_u32))
+}
+
+async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
+    let cluster = bench.connect.connect(&bench.name, &bench.access).map_err(|error| words(&error))?;
+    let facts = discover(bench, cluster.as_ref()).await.map_err(|error| words(&error))?;
+    let mut worker = Worker::new(bench.name.clone(), cluster.clone(), bench.keys.clone(), facts);
+    let mut discovered = tokio::time::Instant::now();
+    let mut told: BTreeMap<(TargetKey, Owner), Report> = BTreeMap::new();
+    let mut level = true;
+    loop {
+        let task = bench.task.borrow_and_update().clone();
+        let reports = worker.pass(&task.share, &task.bundles).await.map_err(|error| words(&error))?;
+        if let Some(error) = away(&reports) {
+            return Err(error);
+        }
+        *failures = 0;
+        let news: Vec<Report> = reports
+            .into_iter()
+            .filter(|report| {
+                let key = (report.target.clone(), report.owner.clone());
+                let same = told.get(&key).is_some_and(|last| last.says_the_same(report));
+                told.insert(key, report.clone());
+                level || !same || report.admitted.is_some()
+            })
+            .collect();
+        if (!news.is_empty() || level)
+            && bench.messages.send(Message::Reports(bench.name.clone(), news)).await.is_err()
+        {
+            return Ok(());
+        }
+        level = tokio::select! {
+            () = bench.stop.cancelled() => return Ok(()),
+            changed = bench.task.changed() => match changed {
+                Ok(()) => false,
+                Err(_) => return Ok(()),
+            },
+            () = cluster.changed() => false,
+            () = tokio::time::sleep(LEVEL) => true,
+        };
+        tokio::time::sleep(GATHER).await;
+        if discovered.elapsed() >= DISCOVER_EVERY || (level && unknown_kind(&told)) {
+            worker.learn(discover(bench, cluster.as_ref()).await.map_err(|error| words(&error))?);
+            discovered = tokio::time::Instant::now();
+        }
+    }
+}
+
+async fn discover(bench: &Bench, cluster: &dyn Cluster) -> Result<crate::model::ClusterFacts, ClusterError> {
+    let discovery = cluster.discover().await?;
+    if !discovery.unanswered.is_empty() {
+        tracing::warn!(cluster = %bench.name, groups = ?discovery.unanswered, "some API groups do not answer");
+    }
+    let message = Message::Cluster(bench.name.clone(), Ok(discovery.facts.clone()));
+    // Who is gone needs no answer; the next report finds out.
+    let _ = bench.messages.send(message).await;
+    Ok(discovery.facts)
+}
+
+/// The words of a report that could not reach the cluster.
+fn away(reports: &[Report]) -> Option<String> {
+    let away =
+        reports.iter().filter(|report| report.unreachable).find_map(|report| report.evidence.trouble.clone());
+    away.filter(|_| reports.iter().all(|report| report.unreachable || report.evidence.components.is_empty()))
+}
+
+fn unknown_kind(told: &BTreeMap<(TargetKey, Owner), Report>) -> bool {
+    told.values().any(|report| {
+        report.evidence.trouble.as_deref().is_some_and(|trouble| trouble.contains("does not serve this kind"))
+    })
+}
