@@ -246,6 +246,18 @@ fn a_file_that_cannot_be_read_hides_its_owner() {
 }
 
 #[test]
+fn without_the_fleets_rules_one_fault_is_said_and_nothing_is_removed() {
+    let mut input = tree(files(&root().join("testdata/render/web/in")));
+    input.files.remove("sluice.yaml");
+    let (definitions, _) = read(&input);
+    let environment = "dev".parse().unwrap();
+    let facts = Facts::assumed(&definitions);
+    let (state, diagnostics) = compile(&definitions, &definitions, &environment, revision(), &facts);
+    assert_eq!(diagnostics.len(), 1, "{}", listed(&diagnostics));
+    assert!(state.hidden.platform && state.apps.values().all(|app| *app == Desired::Refused));
+}
+
+#[test]
 fn the_example_fleet_compiles_everywhere() {
     let input = tree(files(&root().join("examples/fleet")));
     let (definitions, faults) = read(&input);
