@@ -5,8 +5,15 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Deletion, Store, text_at};
+use crate::playground::apply::managed::{Writer, record_update};
+use crate::playground::clock::kubernetes_time;
 use crate::playground::kinds::{self, Kind};
 use crate::playground::objects::{Objects, ObjectsError};
+use crate::playground::schema::type_of;
+
+/// The managers under which the control plane's own writes are recorded.
+const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+const KUBELET: &str = "kubelet";
 
 impl Store {
     /// The object as it is held, for a write by a controller.
@@ -32,7 +39,26 @@ impl Store {
     fn write(&mut self, mut object: Value, status: bool) -> Result<Arc<Value>, ObjectsError> {
         let (kind, held) = self.held_for(&object)?;
         self.dress_changed(kind, &held, &mut object, status);
+        if object != *held {
+            self.record_controller(kind, &held, &mut object, status);
+        }
         Ok(self.put_or_finish(kind, object))
+    }
+
+    /// Records what a controller wrote as its own, as the real ones' writes are.
+    fn record_controller(&self, kind: &Kind, held: &Value, object: &mut Value, status: bool) {
+        let resized = kind.scale
+            && !held.is_null()
+            && held.pointer("/spec/replicas") != object.pointer("/spec/replicas");
+        let (subresource, manager) = match (status, kind.kind) {
+            (true, "Pod") => ("status", KUBELET),
+            (true, _) => ("status", CONTROLLER_MANAGER),
+            (false, _) if resized => ("scale", CONTROLLER_MANAGER),
+            (false, _) => ("", CONTROLLER_MANAGER),
+        };
+        let (api_version, now) = (kind.api_version(), kubernetes_time(self.now()));
+        let writer = Writer { manager, api_version: &api_version, subresource, now: &now };
+        record_update(&type_of(kind), held, object, &writer);
     }
 }
 
@@ -68,6 +94,7 @@ impl Objects for Store {
         if self.read(kind, namespace, name).is_some() {
             return Err(ObjectsError::AlreadyExists);
         }
+        self.record_controller(kind, &Value::Null, &mut object, false);
         Ok(self.put(kind, object))
     }
 

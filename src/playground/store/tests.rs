@@ -129,3 +129,27 @@ fn kinds_are_found_by_group_and_name() {
     assert_eq!(kinds::by_kind("", "Deployment"), None);
     assert_eq!(kinds::groups()[0], ("", "v1"));
 }
+
+#[test]
+fn what_controllers_write_is_theirs() {
+    let mut store = store();
+    let created = store.create(deployment(1)).unwrap();
+    assert_eq!(created["metadata"]["managedFields"][0]["manager"], "kube-controller-manager");
+    let mut object = (*created).clone();
+    object["metadata"]["managedFields"] = json!([{"manager": "sluice", "operation": "Apply", "apiVersion": "apps/v1",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}, "f:paused": {}}}}]);
+    object["spec"]["paused"] = json!(true);
+    let held = store.update(object).unwrap();
+    let mut resized = (*held).clone();
+    resized["spec"]["replicas"] = json!(4);
+    resized["metadata"].as_object_mut().unwrap().remove("managedFields");
+    let held = store.update(resized).unwrap();
+    let managers: Vec<(&str, &str)> = held["metadata"]["managedFields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["manager"].as_str().unwrap(), entry["subresource"].as_str().unwrap_or("")))
+        .collect();
+    assert!(managers.contains(&("kube-controller-manager", "scale")), "{managers:?}");
+    assert!(held["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"].get("f:replicas").is_none());
+}
