@@ -16,6 +16,7 @@ mod defaults;
 mod discovery;
 pub mod kinds;
 mod objects;
+mod protobuf;
 mod rbac;
 mod request;
 mod rest;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::audit::{Audit, AuditEvent};
 use super::clock::Clock;
 use super::discovery::{self, openapi};
+use super::protobuf;
 use super::rbac;
 use super::request::{Call, User};
 use super::rest::{self, Reply};
@@ -232,9 +233,12 @@ impl ApiServer {
         if request.method() != Method::POST {
             return Some(Err(ApiError::method_not_allowed()));
         }
-        let mut review: Value = match serde_json::from_slice(request.body()) {
-            Ok(review) => review,
-            Err(error) => return Some(Err(ApiError::bad_request(format!("error decoding {kind}: {error}")))),
+        let read = match request.headers().get(header::CONTENT_TYPE) {
+            Some(media) if media == protobuf::MEDIA_TYPE => protobuf::decode(request.body()),
+            _ => serde_json::from_slice(request.body()).ok(),
+        };
+        let Some(mut review) = read.filter(Value::is_object) else {
+            return Some(Err(ApiError::bad_request(format!("error decoding {kind}"))));
         };
         if *plural == "selfsubjectreviews" {
             review["status"] = json!({"userInfo": {"username": user.name, "groups": user.groups}});

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Reply;
 use super::get::{Filter, in_form};
 use crate::playground::kinds::Kind;
+use crate::playground::protobuf;
 use crate::playground::request::Call;
 use crate::playground::server::ApiServer;
 use crate::playground::status::ApiError;
@@ -102,6 +103,10 @@ pub(super) fn delete_one(
 pub(super) fn options_body(call: &Call) -> Result<Value, ApiError> {
     if call.body.is_empty() {
         return Ok(json!({}));
+    }
+    if call.content_type == protobuf::MEDIA_TYPE {
+        return protobuf::decode(&call.body)
+            .ok_or_else(|| ApiError::unsupported_media_type(&call.content_type, "application/json"));
     }
     serde_json::from_slice(&call.body)
         .map_err(|error| ApiError::bad_request(format!("error decoding DeleteOptions: {error}")))

@@ -15,7 +15,7 @@ use crate::playground::schema::{Type, type_of};
 use crate::playground::server::ApiServer;
 use crate::playground::status::ApiError;
 use crate::playground::store::{Store, text_at};
-use crate::playground::{defaults, rbac, validate};
+use crate::playground::{defaults, protobuf, rbac, validate};
 
 /// The body of a write, as JSON or YAML.
 pub(super) fn body_object(call: &Call) -> Result<Value, ApiError> {
@@ -25,6 +25,8 @@ pub(super) fn body_object(call: &Call) -> Result<Value, ApiError> {
             ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
         })?,
         "application/yaml" => read_yaml(&call.body)?,
+        protobuf::MEDIA_TYPE => protobuf::decode(&call.body)
+            .ok_or_else(|| ApiError::unsupported_media_type(media, "application/json, application/yaml"))?,
         other => {
             return Err(ApiError::unsupported_media_type(other, "application/json, application/yaml"));
         }
