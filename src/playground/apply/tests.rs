@@ -234,3 +234,15 @@ fn strategic_patches_merge_lists_by_key() {
     let patched = strategic::patch(&deployment(), &original, &ordered).unwrap();
     assert_eq!(patched["spec"]["template"]["spec"]["containers"][0]["name"], "side");
 }
+
+#[test]
+fn a_null_leaves_to_others_what_they_put_into_a_map() {
+    check(
+        &[
+            ("a", with_spec(json!({"template": {"spec": {"securityContext": {"runAsUser": 1}}}}))),
+            ("b", with_spec(json!({"template": {"spec": {"securityContext": null}}}))),
+            ("a", with_spec(json!({"template": {"spec": {"securityContext": {"runAsUser": 1}}}}))),
+        ],
+        with_spec(json!({"template": {"spec": {"securityContext": {"runAsUser": 1}}}})),
+    );
+}

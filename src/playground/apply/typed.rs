@@ -198,7 +198,15 @@ fn walk(
         (Some(old), Some(new)) if old != new => out.modified.insert(path),
         _ => {}
     };
-    match (old.map(|value| shape(schema, kind, value)), new.map(|value| shape(schema, kind, value))) {
+    let (before, after) =
+        (old.map(|value| shape(schema, kind, value)), new.map(|value| shape(schema, kind, value)));
+    // Null beside a map or list is an empty one.
+    let (before, after) = match (before, after) {
+        (Some(Shape::Leaf), Some(after)) if old.is_some_and(Value::is_null) => (None, Some(after)),
+        (Some(before), Some(Shape::Leaf)) if new.is_some_and(Value::is_null) => (Some(before), None),
+        sides => sides,
+    };
+    match (before, after) {
         (Some(Shape::Leaf), _) | (_, Some(Shape::Leaf)) | (None, None) => leaf(out, path),
         (before, after) => {
             let maps = |shape: &Option<Shape<'_>>| matches!(shape, Some(Shape::Map(_)));
@@ -269,6 +277,8 @@ pub(crate) fn merge(schema: &Schema, kind: &Type, live: &Value, config: &Value) 
             Value::Object(merged)
         }
         (Shape::List(held), Shape::List(given)) => Value::Array(merge_lists(schema, kind, held, given)),
+        // A null says nothing about what is in a map or list; who owned that may still take it out.
+        (Shape::Map(_) | Shape::List(_), _) if config.is_null() => live.clone(),
         _ => config.clone(),
     }
 }
