@@ -37,28 +37,16 @@ fn node(number: u8, now: &str) -> Value {
                 "kubeProxyVersion": ""}}})
 }
 
-/// What the engine's own user may do: what it needs to run a cluster, and no more.
-fn engine_role() -> [Value; 2] {
-    let all = json!(["*"]);
-    [
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-            "metadata": {"name": "sluice-engine"}, "rules": [
-            {"apiGroups": all, "resources": all, "verbs": ["get", "list", "watch"]},
-            {"apiGroups": [""], "resources": ["namespaces", "resourcequotas", "limitranges", "configmaps",
-                "secrets", "serviceaccounts", "services", "persistentvolumeclaims", "pods", "events"],
-                "verbs": ["create", "update", "patch", "delete"]},
-            {"apiGroups": ["apps", "batch", "autoscaling", "policy", "networking.k8s.io",
-                "gateway.networking.k8s.io", "coordination.k8s.io"], "resources": all,
-                "verbs": ["create", "update", "patch", "delete"]},
-            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"],
-                "verbs": ["create", "update", "patch", "delete", "bind", "escalate"]},
-            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"], "verbs": ["bind"]},
-            {"apiGroups": [""], "resources": ["users", "groups"], "verbs": ["impersonate"]}]}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": {"name": "sluice-engine"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "sluice-engine"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "sluice-engine"}]}),
-    ]
+/// What the engine's own user may do: the very rights that people are told to give it, so that what
+/// works here works on a real cluster.
+const ENGINE_RIGHTS: &str = include_str!("../../deploy/rights.yaml");
+
+fn engine_rights() -> Vec<Value> {
+    ENGINE_RIGHTS
+        .split("\n---\n")
+        .filter_map(|document| serde_yaml::from_str(document).ok())
+        .filter(Value::is_object)
+        .collect()
 }
 
 /// The objects of a new cluster, in the order of their creation.
@@ -72,7 +60,7 @@ fn objects(now: &str) -> Vec<Value> {
     objects.extend((1..=NODES).map(|number| node(number, now)));
     objects.extend(builtin::cluster_roles());
     objects.extend(builtin::cluster_role_bindings());
-    objects.extend(engine_role());
+    objects.extend(engine_rights());
     objects.push(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
         "metadata": {"name": "standard",
             "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
@@ -100,5 +88,14 @@ pub(crate) fn fill(store: &mut Store) {
         // What is created here is known and new, so this can't fail.
         let created = store.create(object);
         debug_assert!(created.is_ok(), "{created:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_engines_rights_are_read_whole() {
+        let documents = super::ENGINE_RIGHTS.lines().filter(|line| line.starts_with("kind: ")).count();
+        assert_eq!(super::engine_rights().len(), documents);
     }
 }

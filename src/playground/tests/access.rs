@@ -37,6 +37,7 @@ fn roles_say_who_may_do_what() {
         ("nobody", "GET", "/apis", 200),
         ("nobody", "GET", "/metrics", 403),
         ("sluice-engine", "GET", "/api/v1/secrets", 200),
+        ("sluice-engine", "DELETE", DEPLOYMENTS, 403),
     ];
     for (name, method, path, expected) in cases {
         let (code, body) = server.ask_as(&user(name), method, path, "", &Value::Null);
