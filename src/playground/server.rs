@@ -132,8 +132,7 @@ impl ApiServer {
             name: call.name.clone(),
             code,
             dry_run: call.is_dry_run(),
-            // The counter stands still only if nothing was written; others may have written too.
-            changed: !reads && code < 300 && self.store().revision() != before,
+            changed: !reads && !call.is_dry_run() && is_newer(&reply, before),
         });
         reply
     }
@@ -268,6 +267,13 @@ impl ApiServer {
         };
         rbac::is_allowed(&store, user, &request)
     }
+}
+
+/// Whether an answer shows a write after `revision`: an object of a newer version, or a removal.
+fn is_newer(reply: &Result<Reply, ApiError>, revision: u64) -> bool {
+    let Ok(Reply::Object { value, .. }) = reply else { return false };
+    let held = value.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+    held.and_then(|held| held.parse::<u64>().ok()).is_none_or(|held| held > revision)
 }
 
 /// Splits a path into the prefix that carries a token, the rest, and the token. Clients that put

@@ -13,6 +13,8 @@ fn an_apply_creates_then_changes_then_leaves_alone() {
     assert_eq!((code, &first["metadata"]["generation"]), (201, &json!(1)));
     let (code, same) = server.apply(&path("fieldManager=sluice&force=true"), &deployment("web"));
     assert_eq!((code, &same), (200, &first), "an equal apply changes nothing, not even the resourceVersion");
+    let seen: Vec<bool> = server.0.audit.events().iter().map(|event| event.changed).collect();
+    assert_eq!(seen, [true, false], "the audit tells needless writes");
     let mut changed = deployment("web");
     changed["spec"]["template"]["spec"]["containers"][0]["image"] = json!("web:2");
     let (code, second) = server.apply(&path("fieldManager=sluice&force=true"), &changed);
