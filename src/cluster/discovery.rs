@@ -26,8 +26,9 @@ struct Group {
 
 #[derive(Deserialize, Default)]
 struct Named {
+    /// The core group has none.
     #[serde(default)]
-    name: String,
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +46,7 @@ struct Version {
 struct Served {
     resource: String,
     #[serde(default)]
-    response_kind: Kind,
+    response_kind: Option<Kind>,
     #[serde(default)]
     scope: String,
     #[serde(default)]
@@ -92,9 +93,10 @@ async fn get(cluster: &KubeCluster, uri: &str) -> Result<Value, ClusterError> {
 /// Takes one group in; the versions come in the order of preference.
 fn take(discovery: &mut Discovery, group: Group) {
     let facts: &mut ClusterFacts = &mut discovery.facts;
+    let name = group.metadata.name.unwrap_or_default();
     for version in group.versions {
         if version.freshness == "Stale" {
-            discovery.unanswered.push(group.metadata.name.clone());
+            discovery.unanswered.push(name.clone());
         }
         for served in version.resources {
             // What can't be listed and watched is no object that is applied: reviews, bindings.
@@ -102,9 +104,9 @@ fn take(discovery: &mut Discovery, group: Group) {
                 continue;
             }
             facts.resources.push(Resource {
-                group: group.metadata.name.clone(),
+                group: name.clone(),
                 version: version.version.clone(),
-                kind: served.response_kind.kind,
+                kind: served.response_kind.map(|kind| kind.kind).unwrap_or_default(),
                 plural: served.resource,
                 namespaced: served.scope == "Namespaced",
             });

@@ -405,4 +405,3 @@ impl Environment {
 fn view(rollout: &Rollout) -> RolloutView {
     RolloutView { going_back: rollout.is_going_back(), paused: matches!(rollout.phase, Phase::Paused(..)) }
 }
-

@@ -261,6 +261,13 @@ impl Environment {
     }
 
     fn settled(&self, moves: &BTreeMap<MoveKey, MoveStatus>) -> (Sync, String) {
+        let unseen = self.compiled.iter().flat_map(|compiled| &compiled.desired.waiting_clusters).next();
+        match unseen {
+            Some(cluster) if moves.is_empty() => {
+                return (Sync::Waiting, format!("the cluster {cluster} has not answered yet"));
+            }
+            _ => {}
+        }
         let away = moves.keys().find(|key| self.away.contains_key(&key.target.cluster));
         if let Some(key) = away {
             return (Sync::Waiting, format!("the cluster {} does not answer", key.target.cluster));

@@ -1,0 +1,284 @@
+//! The engine suite: stories that run on the playground and on a real control plane alike.
+//!
+//! A [`Site`] is where the clusters are; a [`World`] is a fleet repository, a ledger and an engine
+//! on it. Waiting is always for something to become true, within a limit; nothing sleeps to be right.
+#![allow(dead_code, reason = "compiled into several test binaries, each of which uses a part")]
+#![allow(clippy::unwrap_used, reason = "what a test asserts about its own data may unwrap")]
+
+pub mod site;
+pub mod stories;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sluice::artifact::Keys;
+use sluice::definition::Access;
+use sluice::engine::command::Command;
+use sluice::engine::environment::{AppStatus, EnvironmentStatus, Sync};
+use sluice::engine::{Engine, EngineError, Handle, Parts};
+use sluice::git::{
+    Author, Poll, RepositoryUrl, Store, StoreOptions, UrlPolicy, Wake, commit_files, create_repository,
+};
+use sluice::ledger::MemoryLedger;
+use sluice::model::{AppKey, ClusterName, CommitId, Manifest, Timestamp};
+use sluice::playground::{Clock as _, SystemClock};
+use sluice::port::cluster::{Cluster, ClusterError, Connect};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use site::{Site, SiteCluster};
+
+/// How long anything may take to become true: twice what the slowest story takes on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Hands the engine the clients of a site, whatever the definition says.
+struct SiteConnect(BTreeMap<String, SiteCluster>);
+
+impl Connect for SiteConnect {
+    fn connect(&self, name: &ClusterName, _: &Access) -> Result<Arc<dyn Cluster>, ClusterError> {
+        let cluster = self.0.get(name.as_str()).ok_or_else(|| ClusterError::NotFound(name.to_string()))?;
+        (cluster.connect)()
+    }
+}
+
+struct EngineClock;
+
+impl sluice::port::clock::Clock for EngineClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+}
+
+/// A fleet repository, a ledger and an engine.
+pub struct World {
+    pub site: Site,
+    pub tenant: String,
+    folder: tempfile::TempDir,
+    pub ledger: Arc<MemoryLedger>,
+    engine: Option<Running>,
+    commits: i64,
+}
+
+struct Running {
+    handle: Handle,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), EngineError>>,
+}
+
+impl World {
+    /// A world whose tenant (and namespace) is `tenant`, with an empty fleet.
+    pub fn new(site: Site, tenant: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let world = Self {
+            site,
+            tenant: tenant.to_owned(),
+            folder,
+            ledger: Arc::new(MemoryLedger::new()),
+            engine: None,
+            commits: 0,
+        };
+        create_repository(&world.repository(), "main").unwrap();
+        world
+    }
+
+    fn repository(&self) -> std::path::PathBuf {
+        self.folder.path().join("fleet.git")
+    }
+
+    /// Commits files and wakes the engine.
+    pub fn commit(&mut self, message: &str, files: &[(&str, Option<&str>)]) -> CommitId {
+        self.commits += 1;
+        let changes: BTreeMap<String, Option<Vec<u8>>> = files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), text.map(|text| text.as_bytes().to_vec())))
+            .collect();
+        let author = Author {
+            name: "Developer".to_owned(),
+            email: "developer@acme.example".to_owned(),
+            time: Timestamp::from_second(1_790_000_000 + self.commits).unwrap(),
+        };
+        let id = commit_files(&self.repository(), "main", &changes, message, &author).unwrap();
+        if let Some(engine) = &self.engine {
+            engine.handle.wake();
+        }
+        id
+    }
+
+    /// Commits the platform: one environment, the site's clusters, one tenant.
+    pub fn commit_platform(&mut self) {
+        let fleet = "apiVersion: sluice.dev/v1alpha1\nkind: Fleet\nmetadata: {name: acme}\nspec:\n  environments:\n    \
+                     - {name: dev, branch: main}\n";
+        let clusters: Vec<String> = self
+            .site
+            .clusters
+            .keys()
+            .map(|name| {
+                format!(
+                    "apiVersion: sluice.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}}}\nspec: {{environment: \
+                     dev, access: {{playground: {{}}}}}}\n"
+                )
+            })
+            .collect();
+        let tenant = format!(
+            "apiVersion: sluice.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: {}}}\nspec:\n  namespaces: {{default: \
+             {{}}}}\n",
+            self.tenant
+        );
+        self.commit(
+            "the platform",
+            &[
+                ("sluice.yaml", Some(fleet)),
+                ("platform/clusters.yaml", Some(&clusters.join("---\n"))),
+                ("platform/tenant.yaml", Some(&tenant)),
+            ],
+        );
+    }
+
+    /// Commits the app `web` with an image and further lines of its spec.
+    pub fn commit_web(&mut self, image: &str, more: &str) -> CommitId {
+        let text = web(image, more);
+        let path = format!("tenants/{}/web.yaml", self.tenant);
+        self.commit(&format!("web: {image}"), &[(&path, Some(&text))])
+    }
+
+    pub fn app(&self) -> AppKey {
+        format!("{}/web", self.tenant).parse().unwrap()
+    }
+
+    /// Starts an engine on the ledger as it is.
+    pub fn start(&mut self) {
+        assert!(self.engine.is_none(), "an engine runs already");
+        let policy = UrlPolicy { local_paths: true, ..UrlPolicy::default() };
+        let url = RepositoryUrl::parse(self.repository().to_str().unwrap(), policy).unwrap();
+        let store = Store::open(&self.folder.path().join("store.git"), url, StoreOptions::default()).unwrap();
+        let engine = Engine::new(Parts {
+            ledger: self.ledger.clone(),
+            clock: Arc::new(EngineClock),
+            connect: Arc::new(SiteConnect(self.site.clusters.clone())),
+            keys: Arc::new(Keys::default()),
+            repository: Arc::new(store),
+            trunk: "main".to_owned(),
+            poll: Poll::new(Duration::from_secs(2), "suite"),
+            wake: Wake::default(),
+        });
+        let stop = CancellationToken::new();
+        let handle = engine.handle();
+        let task = tokio::spawn(engine.run(stop.clone()));
+        self.engine = Some(Running { handle, stop, task });
+    }
+
+    /// Stops the engine as a signal would.
+    pub async fn stop(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            engine.stop.cancel();
+            engine.task.await.unwrap().unwrap();
+        }
+    }
+
+    /// Stops the engine wherever it is, as `kill -9` would: what it has in flight is dropped.
+    pub async fn kill(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            engine.task.abort();
+            let _ = engine.task.await;
+            engine.stop.cancel();
+        }
+    }
+
+    /// How the environment stands.
+    pub fn status(&self) -> Option<Arc<EnvironmentStatus>> {
+        let engine = self.engine.as_ref()?;
+        engine.handle.environments().into_values().next()
+    }
+
+    pub fn web_status(&self) -> Option<AppStatus> {
+        self.status()?.apps.get(&self.app()).cloned()
+    }
+
+    pub async fn command(&self, command: Command) -> String {
+        let engine = self.engine.as_ref().expect("an engine runs");
+        engine.handle.command(&command, "ann").await.unwrap().message
+    }
+
+    /// Waits until something is true of the status.
+    pub async fn until(&self, what: &str, mut holds: impl FnMut(&EnvironmentStatus) -> bool) -> Duration {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.status()
+                && holds(&status)
+            {
+                return begun.elapsed();
+            }
+            if let Some(engine) = &self.engine
+                && engine.task.is_finished()
+            {
+                panic!("the engine has ended while waiting until {what}");
+            }
+            assert!(begun.elapsed() < LIMIT, "waited in vain until {what}: {:#?}", self.status());
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// Waits until the app `web` is synced with a commit and healthy.
+    pub async fn until_synced(&self, commit: &CommitId) -> Duration {
+        let app = self.app();
+        self.until(&format!("{app} is synced with {commit}"), |status| {
+            status.revision.as_ref().is_some_and(|revision| revision.branch == *commit)
+                && status.rollouts.is_empty()
+                && status.apps.get(&app).is_some_and(|app| app.sync == Sync::Synced)
+        })
+        .await
+    }
+
+    /// Waits until the release of a commit was brought back.
+    pub async fn until_rolled_back(&self, commit: &CommitId) -> Duration {
+        let app = self.app();
+        self.until(&format!("{app} is rolled back from {commit}"), |status| {
+            status.revision.as_ref().is_some_and(|revision| revision.branch == *commit)
+                && status.rollouts.is_empty()
+                && status.apps.get(&app).is_some_and(|app| app.sync == Sync::RolledBack)
+        })
+        .await
+    }
+
+    pub fn cluster(&self, name: &str) -> &SiteCluster {
+        &self.site.clusters[name]
+    }
+
+    /// A live object of the tenant's namespace.
+    pub async fn live(&self, cluster: &str, api: &str, kind: &str, name: &str) -> Option<Manifest> {
+        self.cluster(cluster).get(api, kind, Some(&self.tenant), name).await
+    }
+
+    pub async fn deployment(&self, cluster: &str) -> Manifest {
+        self.live(cluster, "apps/v1", "Deployment", "web").await.expect("the deployment is there")
+    }
+}
+
+/// The definition of the app `web`.
+pub fn web(image: &str, more: &str) -> String {
+    format!(
+        "apiVersion: sluice.dev/v1alpha1\nkind: App\nmetadata: {{name: web}}\nspec:\n  image: {image}\n  port: \
+         8080\n  health: /healthz\n  resources: {{cpu: 10m, memory: 16Mi}}\n  replicas: 3\n  grayRelease: \
+         quick\n{more}---\napiVersion: sluice.dev/v1alpha1\nkind: GrayRelease\nmetadata: {{name: quick}}\nspec: \
+         {{strategy: rolling, timeouts: {{fault: 3s, progress: 20s}}}}\n"
+    )
+}
+
+/// Runs a story with its own world; the engine is stopped at the end.
+pub async fn tell<F>(site: Site, tenant: &str, story: impl FnOnce(World) -> F)
+where
+    F: Future<Output = World>,
+{
+    let mut world = World::new(site, tenant);
+    world.commit_platform();
+    let mut world = story(world).await;
+    world.stop().await;
+}
+
+/// The value at a pointer, as text.
+pub fn text<'a>(object: &'a Manifest, pointer: &str) -> &'a str {
+    object.at(pointer).and_then(Value::as_str).unwrap_or_default()
+}

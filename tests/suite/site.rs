@@ -1,0 +1,110 @@
+//! Where the clusters are: a playground in this process, or a real control plane.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use sluice::cluster::KubeCluster;
+use sluice::model::Manifest;
+use sluice::playground::controllers::PodBehaviour;
+use sluice::playground::{ENGINE_USER, Options, Playground};
+use sluice::port::cluster::{Cluster, ClusterError};
+
+type ConnectFn = Arc<dyn Fn() -> Result<Arc<dyn Cluster>, ClusterError> + Send + Sync>;
+
+/// One cluster of a site.
+#[derive(Clone)]
+pub struct SiteCluster {
+    /// The test itself.
+    pub admin: kube::Client,
+    /// What the engine gets.
+    pub connect: ConnectFn,
+    /// Writes of the engine so far that the API server granted, dry runs left out.
+    pub writes: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+}
+
+/// Some clusters.
+pub struct Site {
+    pub clusters: BTreeMap<String, SiteCluster>,
+    /// Kept for as long as the clusters are needed.
+    _playground: Option<Playground>,
+}
+
+impl Site {
+    /// A playground in real time, with quick pods and no sockets.
+    pub async fn playground(clusters: &[&str]) -> Self {
+        let mut options = Options::new(clusters.iter().copied());
+        options.port = None;
+        options.pods =
+            PodBehaviour { ready_after: std::time::Duration::from_millis(100), ..PodBehaviour::default() };
+        let playground = Playground::start(options).await.unwrap();
+        let clusters = playground
+            .clusters()
+            .map(|cluster| {
+                let engine = cluster.client(ENGINE_USER);
+                let audit = cluster.clone();
+                let site = SiteCluster {
+                    admin: cluster.client("admin"),
+                    connect: Arc::new(move || {
+                        Ok(Arc::new(KubeCluster::new(engine.clone())) as Arc<dyn Cluster>)
+                    }),
+                    writes: Arc::new(move || {
+                        audit
+                            .audit()
+                            .into_iter()
+                            .filter(|event| event.user == ENGINE_USER && event.is_write() && event.code < 300)
+                            .map(|event| {
+                                format!(
+                                    "{} {} {}/{}",
+                                    event.verb, event.resource, event.namespace, event.name
+                                )
+                            })
+                            .collect()
+                    }),
+                };
+                (cluster.name().to_owned(), site)
+            })
+            .collect();
+        Self { clusters, _playground: Some(playground) }
+    }
+
+    /// Clusters that are there already.
+    pub fn of(clusters: BTreeMap<String, SiteCluster>) -> Self {
+        Self { clusters, _playground: None }
+    }
+}
+
+impl SiteCluster {
+    fn api(&self, api_version: &str, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        match namespace {
+            Some(namespace) => Api::namespaced_with(self.admin.clone(), namespace, &resource),
+            None => Api::all_with(self.admin.clone(), &resource),
+        }
+    }
+
+    pub async fn get(&self, api: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Manifest> {
+        let object = self.api(api, kind, namespace).get_opt(name).await.unwrap()?;
+        Some(Manifest::new(serde_json::to_value(object).unwrap()).unwrap())
+    }
+
+    pub async fn list(&self, api: &str, kind: &str, namespace: &str) -> Vec<Manifest> {
+        let list = self.api(api, kind, Some(namespace)).list(&ListParams::default()).await.unwrap();
+        list.items
+            .into_iter()
+            .map(|object| {
+                let mut value = serde_json::to_value(object).unwrap();
+                value["apiVersion"] = api.into();
+                value["kind"] = kind.into();
+                Manifest::new(value).unwrap()
+            })
+            .collect()
+    }
+
+    /// How many writes of the engine there were so far.
+    pub fn count_writes(&self) -> usize {
+        (self.writes)().len()
+    }
+}
