@@ -54,3 +54,6 @@ pub mod engine;
 pub mod api;
 
 pub mod cli;
+
+#[cfg(test)]
+mod tidy;
