@@ -49,7 +49,7 @@ pub struct Environment {
     /// How much one plan may delete without an approval.
     #[serde(default)]
     pub deletion_budget: DeletionBudget,
-    /// Whether drift is restored or only reported.
+    /// What is done about drift.
     #[serde(default)]
     pub healing: Healing,
 }
@@ -78,8 +78,6 @@ pub enum Healing {
     /// Restore what Git says.
     #[default]
     On,
-    /// Report only.
-    Detect,
 }
 
 /// What is asked of every app.

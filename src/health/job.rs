@@ -17,6 +17,13 @@ pub(super) fn assess(object: &Object<'_>) -> Health {
     if let Some(failing) = holds("FailureTarget") {
         return Health::degraded(failing.reason_or_name(), failing.message_or_state());
     }
+    // Both ends stated as not reached: whoever runs this Job calls it current while it works, as
+    // kstatus does. The built-in controller states neither before it is reached, so its running
+    // Jobs wait below.
+    let denied = |name: &str| object.condition(name).is_some_and(|condition| condition.is_false());
+    if denied("Failed") && denied("Complete") {
+        return Health::healthy("JobInProgress", "the Job runs, neither complete nor failed");
+    }
     if object.text("/status/startTime").is_none() {
         return Health::progressing("JobNotStarted", "the Job has not started yet");
     }

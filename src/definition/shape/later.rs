@@ -4,6 +4,7 @@
 const LATER: &[(&str, &[&str])] = &[
     ("Fleet", &["sources"]),
     ("Environment", &["promoteFrom", "approvals", "verify", "windows", "freeze", "strategies"]),
+    ("Healing", &["detect"]),
     ("User", &["signingKeys", "logins"]),
     ("Policy", &["commitSignatures", "signers"]),
     ("Cluster", &["metrics", "nodePools", "registry", "dns", "externalServices", "maintenance", "rateLimit"]),

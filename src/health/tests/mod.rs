@@ -212,6 +212,13 @@ fn jobs_and_cron_jobs() {
             ("about to fail", with("FailureTarget", "PodFailurePolicy"), "Degraded PodFailurePolicy"),
             ("suspended", with("Suspended", "JobSuspended"), "Suspended JobSuspended"),
             ("running", json!({"status": {"startTime": NOW, "active": 1}}), "Progressing JobRunning"),
+            (
+                "stated as neither failed nor complete",
+                json!({"status": {"startTime": NOW, "active": 1, "conditions": [
+                    {"type": "Failed", "status": "False"}, {"type": "Complete", "status": "False"},
+                ]}}),
+                "Healthy JobInProgress",
+            ),
             ("fresh", json!({}), "Progressing JobNotStarted"),
         ],
     );
