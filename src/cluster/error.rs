@@ -25,6 +25,8 @@ fn from_status(status: &kube::core::Status) -> ClusterError {
         (403, _) if message.contains("because it is being terminated") => ClusterError::Conflict(message),
         // What a quota refuses today it may take tomorrow.
         (403, _) if message.contains("exceeded quota") => ClusterError::Conflict(message),
+        // A webhook that denies judges the object, not the right to write it.
+        (403, _) if message.contains("denied the request") => ClusterError::Invalid(message),
         (403, _) => ClusterError::Forbidden(message),
         (401, _) => ClusterError::Unauthorized(message),
         (400 | 405 | 413 | 415 | 422, _) => ClusterError::Invalid(message),

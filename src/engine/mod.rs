@@ -202,6 +202,8 @@ impl Engine {
         });
         loop {
             tokio::select! {
+                // First: once it is told to stop, loops that end are no fault.
+                biased;
                 () = stop.cancelled() => break,
                 arrival = arrivals.recv() => match arrival {
                     Some((name, revision)) => {

@@ -136,9 +136,9 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    /// Whether trying the same again can't help.
+    /// Whether the object is refused for what it is. A missing right may come back, so it is none.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, ClusterError::Invalid(_) | ClusterError::Forbidden(_))
+        matches!(self, ClusterError::Invalid(_))
     }
 }
 

@@ -38,6 +38,10 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    pub fn waiting(trouble: String) -> Self {
+        Self { trouble: Some(trouble), ..Self::default() }
+    }
+
     pub fn note(&mut self, trouble: String, refused: bool) {
         self.refused |= refused;
         self.trouble.get_or_insert(trouble);

@@ -22,7 +22,7 @@ use futures::future::BoxFuture;
 
 use crate::accepted::{AcceptedOn, ClusterShare};
 use crate::artifact::Keys;
-use crate::model::{ClusterFacts, ClusterName, MoveKey, Owner, Resource, TargetKey};
+use crate::model::{ClusterFacts, ClusterName, MoveKey, ObjectKey, Owner, Resource, TargetKey};
 use crate::port::cluster::{Cluster, ClusterError};
 use crate::rollout::Evidence;
 use crate::wanted::{self, Bundles, MissingBundle, Wanted};
@@ -100,23 +100,34 @@ impl Worker {
             self.follow(&wanted);
             for (owner, wanted) in wanted {
                 let held = self.held.remove(&(target.clone(), owner.clone())).unwrap_or_default();
-                jobs.push((target, here, owner, wanted, held));
+                jobs.push(Job { target, here, owner, wanted, held, waits: false });
             }
         }
-        // The platform's objects come first everywhere: apps wait for their namespace.
-        jobs.sort_by(|a, b| (&a.2, a.0).cmp(&(&b.2, b.0)));
         let scene = converge::Scene {
             cluster: self.cluster.as_ref(),
             facts: &self.facts,
             keys: self.keys.as_ref(),
             bundles,
         };
-        let mut passes: Vec<BoxFuture<'_, (Report, Held)>> = Vec::new();
-        for (target, here, owner, wanted, held) in jobs {
-            passes.push(Box::pin(run_owner(&scene, target, here, owner, wanted, held)));
-        }
-        let done: Vec<(Report, Held)> =
-            futures::stream::iter(passes).buffered(OWNERS_AT_ONCE).collect().await;
+        // The platform's objects come first: apps need their namespace and the rights in it.
+        let (platform, apps): (Vec<Job<'_>>, Vec<Job<'_>>) =
+            jobs.into_iter().partition(|job| job.owner == Owner::Platform);
+        let needed: BTreeMap<TargetKey, Vec<ObjectKey>> =
+            platform.iter().map(|job| (job.target.clone(), needed_by_apps(&job.wanted))).collect();
+        let mut done = run_jobs(&scene, platform).await;
+        let is_there = |held: &Held, key: &ObjectKey| {
+            let resource = scene.facts.find(&key.group, &key.kind);
+            resource.is_some_and(|resource| held.newest(key, scene.cluster.live(resource, key)).is_some())
+        };
+        let unsettled: BTreeSet<TargetKey> = done
+            .iter()
+            .filter(|(report, held)| {
+                needed.get(&report.target).is_some_and(|keys| !keys.iter().all(|key| is_there(held, key)))
+            })
+            .map(|(report, _)| report.target.clone())
+            .collect();
+        let apps = apps.into_iter().map(|job| Job { waits: unsettled.contains(job.target), ..job });
+        done.extend(run_jobs(&scene, apps.collect()).await);
         let mut reports = Vec::new();
         for (report, held) in done {
             self.held.insert((report.target.clone(), report.owner.clone()), held);
@@ -137,22 +148,46 @@ impl Worker {
     }
 }
 
-async fn run_owner(
-    scene: &converge::Scene<'_>,
-    target: &TargetKey,
-    here: &AcceptedOn,
+/// The platform's objects without which no app can be worked on: the namespace and the rights in it.
+fn needed_by_apps(wanted: &Wanted) -> Vec<ObjectKey> {
+    let needed = |key: &&ObjectKey| matches!(key.kind.as_str(), "Namespace" | "Role" | "RoleBinding");
+    wanted.objects.keys().filter(needed).cloned().collect()
+}
+
+/// One owner's pass on one target.
+struct Job<'a> {
+    target: &'a TargetKey,
+    here: &'a AcceptedOn,
     owner: Owner,
     wanted: Wanted,
-    mut held: Held,
-) -> (Report, Held) {
+    held: Held,
+    /// What apps need of the platform is not there yet.
+    waits: bool,
+}
+
+async fn run_jobs(scene: &converge::Scene<'_>, jobs: Vec<Job<'_>>) -> Vec<(Report, Held)> {
+    let mut passes: Vec<BoxFuture<'_, (Report, Held)>> = Vec::new();
+    for job in jobs {
+        passes.push(Box::pin(run_owner(scene, job)));
+    }
+    futures::stream::iter(passes).buffered(OWNERS_AT_ONCE).collect().await
+}
+
+async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) {
+    let Job { target, here, owner, wanted, mut held, waits } = job;
     let place = converge::Place { target, owner: &owner, wanted: &wanted };
-    let mut outcome: Outcome = converge::converge(scene, &place, &mut held).await;
+    let mut outcome = if waits {
+        Outcome::waiting(format!("waits for the namespace {} and the rights in it", target.namespace))
+    } else {
+        converge::converge(scene, &place, &mut held).await
+    };
     if outcome.trouble.is_none() {
         prune::prune(scene, &place, here, &mut held, &mut outcome).await;
     }
     let mut admitted = None;
     if let Owner::App(app) = &owner
         && let Some(digest) = here.apps.get(app).and_then(|share| share.dry_run)
+        && !waits
     {
         admitted = Some(converge::dry_run(scene, &place, digest).await);
     }
