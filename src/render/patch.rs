@@ -10,6 +10,29 @@ use crate::definition::{JsonPatchOp, ObjectPatch, OwnedElsewhere, PatchTarget};
 use crate::diagnostic::{Code, Fault};
 use crate::model::{Manifest, ObjectKey};
 
+/// The most values that an object may have after an operation of a patch. Few objects have a
+/// thousand, and an API server takes no more bytes than a hundred thousand short ones; copies of
+/// copies double at each operation.
+const NODE_LIMIT: usize = 100_000;
+
+/// How many values there are in a value, counted up to a little beyond `limit`.
+fn nodes(value: &Value, limit: usize) -> usize {
+    let mut count = 0;
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        count += 1;
+        if count > limit {
+            break;
+        }
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => open.extend(fields.values()),
+            _ => {}
+        }
+    }
+    count
+}
+
 fn matches(target: &PatchTarget, object: &Manifest) -> bool {
     target.kind == object.kind() && target.name.as_deref().is_none_or(|name| name == object.name())
 }
@@ -99,6 +122,10 @@ fn apply_one(index: &str, ops: &[JsonPatchOp], object: &mut Manifest) -> Option<
                 &at,
                 format!("the operation does not fit {key}: {error}"),
             ));
+        }
+        if nodes(&value, NODE_LIMIT) > NODE_LIMIT {
+            let message = format!("{key} would have more than {NODE_LIMIT} values after the operation");
+            return Some(Fault::error(Code::S0605, &at, message).help("copies of copies grow fast"));
         }
     }
     if kept(&value) != kept(object.as_value()) {

@@ -1,6 +1,8 @@
 //! Whole fleets: `testdata/render/<case>/in` compiled for every environment and compared with
 //! `expected`, byte by byte. `SLUICE_BLESS=1` writes what came out; look at it like at code.
 
+mod faults;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
