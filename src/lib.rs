@@ -39,6 +39,8 @@ pub mod rollout;
 
 pub mod port;
 
+pub mod clock;
+
 pub mod git;
 
 pub mod cluster;

@@ -1,67 +1,6 @@
-//! Where the playground takes the time from.
-
-use std::sync::Mutex;
+//! Moments as Kubernetes writes them.
 
 use crate::model::Timestamp;
-
-/// Tells the time.
-pub trait Clock: Send + Sync {
-    /// The time now.
-    fn now(&self) -> Timestamp;
-}
-
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
-
-/// Tokio's clock, counted from a moment: under tokio's paused time it stands still and jumps with it.
-#[derive(Debug, Clone, Copy)]
-pub struct TokioClock {
-    epoch: Timestamp,
-    started: tokio::time::Instant,
-}
-
-impl TokioClock {
-    /// A clock that says `epoch` now. To be made inside the runtime whose time it follows.
-    pub fn starting_at(epoch: Timestamp) -> Self {
-        Self { epoch, started: tokio::time::Instant::now() }
-    }
-}
-
-impl Clock for TokioClock {
-    fn now(&self) -> Timestamp {
-        let elapsed = self.started.elapsed();
-        self.epoch.checked_add(elapsed).unwrap_or(Timestamp::MAX)
-    }
-}
-
-/// A clock that moves only when it is told to.
-#[derive(Debug)]
-pub struct ManualClock(Mutex<Timestamp>);
-
-impl ManualClock {
-    /// A clock that says `now`.
-    pub fn new(now: Timestamp) -> Self {
-        Self(Mutex::new(now))
-    }
-
-    /// Moves the clock.
-    pub fn set(&self, now: Timestamp) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = now;
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
 
 /// A moment as Kubernetes writes it: RFC 3339 in UTC, whole seconds.
 pub(crate) fn kubernetes_time(moment: Timestamp) -> String {

@@ -14,13 +14,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::audit::AuditEvent;
-use super::clock::{Clock, SystemClock};
 use super::control;
 use super::controllers::PodBehaviour;
 use super::rbac::MASTERS;
 use super::request::User;
 use super::server::{ApiServer, token_prefix};
 use super::status::ApiError;
+use super::{Clock, SystemClock};
 use super::{Objects, bootstrap};
 
 /// The user as whom the engine works.

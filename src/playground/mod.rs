@@ -30,8 +30,9 @@ mod table;
 mod tests;
 mod validate;
 
+pub use crate::clock::{ManualClock, SystemClock, TokioClock};
+pub use crate::port::clock::Clock;
 pub use audit::AuditEvent;
-pub use clock::{Clock, ManualClock, SystemClock, TokioClock};
 pub use cluster::{Cluster, ENGINE_USER, Options, Playground, PlaygroundError};
 pub use objects::{Objects, ObjectsError};
 pub use store::Store;

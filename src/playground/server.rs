@@ -9,8 +9,8 @@ use http::{HeaderValue, Method, Request, Response, header};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::Clock;
 use super::audit::{Audit, AuditEvent};
-use super::clock::Clock;
 use super::discovery::{self, openapi};
 use super::protobuf;
 use super::rbac;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sluice::artifact::Keys;
+use sluice::clock::SystemClock;
 use sluice::definition::Access;
 use sluice::engine::command::Command;
 use sluice::engine::environment::{AppStatus, EnvironmentStatus, Sync};
@@ -24,7 +25,6 @@ use sluice::git::{
 };
 use sluice::ledger::MemoryLedger;
 use sluice::model::{AppKey, ClusterName, CommitId, Manifest, Timestamp};
-use sluice::playground::{Clock as _, SystemClock};
 use sluice::port::cluster::{Cluster, ClusterError, Connect};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,14 +41,6 @@ impl Connect for SiteConnect {
     fn connect(&self, name: &ClusterName, _: &Access) -> Result<Arc<dyn Cluster>, ClusterError> {
         let cluster = self.0.get(name.as_str()).ok_or_else(|| ClusterError::NotFound(name.to_string()))?;
         (cluster.connect)()
-    }
-}
-
-struct EngineClock;
-
-impl sluice::port::clock::Clock for EngineClock {
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
     }
 }
 
@@ -156,7 +148,7 @@ impl World {
         let store = Store::open(&self.folder.path().join("store.git"), url, StoreOptions::default()).unwrap();
         let engine = Engine::new(Parts {
             ledger: self.ledger.clone(),
-            clock: Arc::new(EngineClock),
+            clock: Arc::new(SystemClock),
             connect: Arc::new(SiteConnect(self.site.clusters.clone())),
             keys: Arc::new(Keys::default()),
             repository: Arc::new(store),

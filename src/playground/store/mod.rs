@@ -15,9 +15,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::clock::Clock;
 use super::kinds::Kind;
 use crate::model::{ObjectKey, Timestamp};
+use crate::playground::Clock;
 
 pub(crate) use lifecycle::{Deletion, Removal, text_at};
 

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
+use super::ManualClock;
 use super::bootstrap;
-use super::clock::ManualClock;
 use super::request::User;
 use super::server::ApiServer;
 
