@@ -7,6 +7,7 @@ mod admission;
 mod budget;
 mod digest;
 mod release;
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ use crate::model::{
 use crate::wanted::Bundles;
 
 pub use admission::{Admission, RolloutView, WaitingOn, admit};
+pub use state::{State, StateError};
 
 /// What a plan is made from, beside what is desired.
 pub struct Planning<'a> {
