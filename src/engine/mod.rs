@@ -5,7 +5,9 @@
 
 pub mod command;
 pub mod environment;
+pub mod history;
 pub mod source;
+pub mod state;
 pub mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
