@@ -3,22 +3,7 @@
 use super::{Fault, Tree};
 
 /// Chosen, locked and built, and about to be used by modules that are still being written.
-const AWAITED: [&str; 14] = [
-    "tokio-util",
-    "jsonptr",
-    "axum",
-    "tower",
-    "http-body-util",
-    "hyper",
-    "hyper-util",
-    "clap",
-    "clap_complete",
-    "anstyle",
-    "anstream",
-    "comfy-table",
-    "tracing-subscriber",
-    "prometheus-client",
-];
+const AWAITED: [&str; 1] = ["jsonptr"];
 
 /// Dependencies that no line of code names.
 pub(super) fn faults(tree: &Tree) -> Vec<Fault> {

@@ -1,0 +1,267 @@
+//! What may be said to run an engine, to ask one, and to read its ledger.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{StatusForm, TableOrJson};
+use crate::model::{AppKey, ClusterName, EnvironmentName};
+
+/// Which engine is talked to.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Client {
+    /// A file of settings
+    #[arg(long, value_name = "FILE", env = "SLUICE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The folder of ledger, store and socket [default: .sluice]
+    #[arg(long, value_name = "DIR")]
+    pub state_folder: Option<String>,
+    /// The Unix socket of the engine [default: sluice.sock in the state folder]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<String>,
+}
+
+/// Settings of the engine. Each may also stand in the file of `--config` or in `SLUICE_*`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Process {
+    /// Which engine.
+    #[command(flatten)]
+    pub client: Client,
+    /// The fleet repository: a URL or a path
+    #[arg(long, value_name = "URL")]
+    pub repository: Option<String>,
+    /// The trunk of the fleet repository [default: main]
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// The file with user and password of Git hosts
+    #[arg(long, value_name = "FILE")]
+    pub credentials_file: Option<String>,
+    /// How often Git is looked at [default: 1m]
+    #[arg(long, value_name = "DURATION")]
+    pub poll_interval: Option<String>,
+    /// The file with the age identities that open secrets
+    #[arg(long, value_name = "FILE")]
+    pub age_key_file: Option<String>,
+    /// The kubeconfig whose contexts clusters name
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<String>,
+    /// Where metrics and health are served, or `off` [default: 127.0.0.1:9190]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Let the repository be on this machine
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub allow_loopback: Option<String>,
+    /// The form of log lines: text or json
+    #[arg(long, value_name = "FORM")]
+    pub log_format: Option<String>,
+    /// Which log lines are written [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// A folder with sluice.yaml of one environment; without it the repository of the settings
+    pub directory: Option<PathBuf>,
+    /// How long to wait until all is done
+    #[arg(long, default_value = "30m", value_parser = crate::model::parse_duration)]
+    pub timeout: std::time::Duration,
+    /// The settings.
+    #[command(flatten)]
+    pub process: Process,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The settings.
+    #[command(flatten)]
+    pub process: Process,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Of this app only, as tenant/app
+    pub app: Option<AppKey>,
+    /// Of this environment only
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: StatusForm,
+    /// Which engine.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// A command on an app.
+#[derive(Debug, Args)]
+pub struct OnApp {
+    /// The app, as tenant/app
+    pub app: AppKey,
+    /// In this environment only
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// Which engine.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// Below `rollout`.
+#[derive(Debug, Subcommand)]
+pub enum Rollout {
+    /// List rollouts, the newest first
+    List(RolloutList),
+    /// Show one rollout
+    Show(RolloutShow),
+    /// Wait until a rollout has ended; ends with 1 if it did not succeed
+    Status(RolloutStatus),
+    /// Stop a rollout and go back
+    Abort(OnRollout),
+    /// Go on with a paused rollout
+    Retry(OnRollout),
+}
+
+/// `rollout list`
+#[derive(Debug, Args)]
+pub struct RolloutList {
+    /// Of this app only, as tenant/app
+    pub app: Option<AppKey>,
+    /// Of this environment only
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: TableOrJson,
+    /// Which engine.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// `rollout show`
+#[derive(Debug, Args)]
+pub struct RolloutShow {
+    /// The rollout's id, or tenant/app for the app's newest
+    pub rollout: String,
+    /// In this environment only
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: TableOrJson,
+    /// Which engine.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// `rollout status`
+#[derive(Debug, Args)]
+pub struct RolloutStatus {
+    /// The rollout's id, or tenant/app for the app's newest
+    pub rollout: String,
+    /// In this environment only
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// How long to wait; without it as long as it takes
+    #[arg(long, value_parser = crate::model::parse_duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// Which engine.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// A command on a rollout.
+#[derive(Debug, Args)]
+pub struct OnRollout {
+    /// The rollout's id, or tenant/app for the one that is open
+    pub rollout: String,
+    /// In this environment only
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// Which engine.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// Below `release`.
+#[derive(Debug, Subcommand)]
+pub enum Release {
+    /// List what each target runs, what is asked for, and what is held
+    List(ReleaseList),
+    /// Do not roll out what an app asks for now
+    Hold(OnApp),
+    /// Let what failed or was held be tried again
+    Unhold(OnApp),
+}
+
+/// `release list`
+#[derive(Debug, Args)]
+pub struct ReleaseList {
+    /// Of this app only, as tenant/app
+    pub app: Option<AppKey>,
+    /// Of this environment only
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: TableOrJson,
+    /// Where the ledger is.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// `history`
+#[derive(Debug, Args)]
+pub struct History {
+    /// Of this app only, as tenant/app
+    pub app: Option<AppKey>,
+    /// Of this environment only
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// At most so many entries, the newest
+    #[arg(short = 'n', long)]
+    pub limit: Option<usize>,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: TableOrJson,
+    /// Where the ledger is.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// Below `state`.
+#[derive(Debug, Subcommand)]
+pub enum State {
+    /// Print what was accepted, with what is known of the clusters, for `sluice plan --state`
+    Export(StateExport),
+}
+
+/// `state export`
+#[derive(Debug, Args)]
+pub struct StateExport {
+    /// The environment; needed where there is more than one
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
+    /// Where the ledger is.
+    #[command(flatten)]
+    pub client: Client,
+}
+
+/// `playground`
+#[derive(Debug, Args)]
+pub struct Playground {
+    /// A fleet whose clusters are served: those with `access: {playground: {}}`
+    #[arg(conflicts_with = "clusters")]
+    pub fleet: Option<PathBuf>,
+    /// Names of clusters
+    #[arg(long, value_delimiter = ',', value_name = "NAME,..")]
+    pub clusters: Vec<ClusterName>,
+    /// Where kubeconfigs are written [default: playground in the state folder]
+    #[arg(long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Where the state folder is.
+    #[command(flatten)]
+    pub client: Client,
+}

@@ -1,0 +1,103 @@
+//! Commands that a running engine carries out: `sync`, `suspend`, `resume`, `release hold|unhold`,
+//! `plan approve`, `rollout abort|retry`.
+
+use super::args;
+use super::client::Client;
+use super::console::Console;
+use super::failure::Failure;
+use crate::definition::nearest;
+use crate::engine::command::Command;
+use crate::model::{AppKey, EnvironmentName};
+
+/// `sync`
+///
+/// # Errors
+/// The engine does not answer.
+pub fn sync(args: &args::Client, console: &mut Console) -> Result<(), Failure> {
+    give(&Client::new(args)?, Command::Sync {}, console)
+}
+
+/// What is done with an app.
+#[derive(Debug, Clone, Copy)]
+pub enum Verb {
+    /// `suspend`
+    Suspend,
+    /// `resume`
+    Resume,
+    /// `release hold`
+    Hold,
+    /// `release unhold`
+    Unhold,
+}
+
+/// A command on an app.
+///
+/// # Errors
+/// The engine does not answer or refuses.
+pub fn on_app(verb: Verb, args: &args::OnApp, console: &mut Console) -> Result<(), Failure> {
+    let client = Client::new(&args.client)?;
+    known(&client, args.environment.as_ref(), Some(&args.app))?;
+    let (app, environment) = (args.app.clone(), args.environment.clone());
+    let command = match verb {
+        Verb::Suspend => Command::Suspend { app, environment },
+        Verb::Resume => Command::Resume { app, environment },
+        Verb::Hold => Command::Hold { app, environment },
+        Verb::Unhold => Command::Unhold { app, environment },
+    };
+    give(&client, command, console)
+}
+
+/// `plan approve`
+///
+/// # Errors
+/// The engine does not answer or refuses.
+pub fn approve(args: &args::PlanApprove, console: &mut Console) -> Result<(), Failure> {
+    let client = Client::new(&args.client)?;
+    let status = client.status()?;
+    let environment = super::fleet::choose(status.environments.keys(), args.environment.as_ref())?;
+    let parts: Vec<String> = status.environments[&environment]
+        .pending
+        .iter()
+        .flat_map(|plan| plan.parts.iter().map(|part| part.key.to_string()))
+        .collect();
+    let part = args.part.to_string();
+    if !parts.contains(&part) {
+        let failure = Failure::no(format!("the plan of {environment} has no part {part}"));
+        return Err(failure.did_you_mean(nearest(&part, parts.iter().map(String::as_str))));
+    }
+    let command = Command::Approve { environment, part: args.part.clone(), digest: args.digest };
+    give(&client, command, console)
+}
+
+/// Gives a command and prints the answer.
+///
+/// # Errors
+/// The engine does not answer or refuses.
+pub fn give(client: &Client, command: Command, console: &mut Console) -> Result<(), Failure> {
+    let answer = client.command(command)?;
+    console.line(answer.message)
+}
+
+/// Checks that names are known, so that a misspelt one is answered with the one that is meant.
+///
+/// # Errors
+/// The engine does not answer, or does not know one.
+pub fn known(
+    client: &Client,
+    environment: Option<&EnvironmentName>,
+    app: Option<&AppKey>,
+) -> Result<(), Failure> {
+    let status = client.status()?;
+    if let Some(environment) = environment {
+        super::fleet::choose(status.environments.keys(), Some(environment))?;
+    }
+    let Some(app) = app else { return Ok(()) };
+    let apps: std::collections::BTreeSet<&AppKey> =
+        status.environments.values().flat_map(|environment| environment.apps.keys()).collect();
+    if apps.contains(app) {
+        return Ok(());
+    }
+    let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
+    let failure = Failure::no(format!("there is no app {app}"));
+    Err(failure.did_you_mean(nearest(&app.to_string(), names.iter().map(String::as_str))))
+}

@@ -1,0 +1,314 @@
+//! `run` and `apply`: the engine, put together from the settings.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::args;
+use super::console::Console;
+use super::failure::{Exit, Failure};
+use super::folder::Folder;
+use super::settings;
+use crate::api::{Api, Metered};
+use crate::artifact::Keys;
+use crate::clock::SystemClock;
+use crate::cluster::KubeConnect;
+use crate::engine::environment::{EnvironmentStatus, Sync};
+use crate::engine::{Engine, EngineError, Handle, Parts};
+use crate::git::{LocalWatch, Poll, RepositoryUrl, Store, StoreOptions, UrlPolicy, Wake, watch_repository};
+use crate::ledger::LocalLedger;
+use crate::port::Repository;
+use crate::port::ledger::LedgerError;
+use crate::settings::ProcessSettings;
+use crate::telemetry::{Metrics, start_log};
+
+/// How long a graceful stop may take: writes on their way are finished, nothing new begins.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The parts of a process that runs the engine.
+struct Process {
+    ledger: Arc<LocalLedger>,
+    metrics: Arc<Metrics>,
+    engine: Engine,
+    /// Ends with the process.
+    _watch: Option<LocalWatch>,
+}
+
+/// `run`
+///
+/// # Errors
+/// A setting is wrong, the ledger is another's, or the engine can't go on.
+pub fn run(args: &args::Run, console: &mut Console) -> Result<(), Failure> {
+    let settings = settings::of_process(&args.process)?;
+    log(&settings, console)?;
+    let runtime = runtime()?;
+    let done = runtime.block_on(serve(&settings));
+    // What still runs after the grace period is cut off: everything resumes from the ledger.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    done
+}
+
+/// `apply`
+///
+/// # Errors
+/// A setting is wrong, an engine holds the ledger, or not everything came to be as Git says.
+pub fn apply(args: &args::Apply, console: &mut Console) -> Result<(), Failure> {
+    let settings = settings::of_process(&args.process)?;
+    log(&settings, console)?;
+    let runtime = runtime()?;
+    let done = runtime.block_on(pass(args, &settings, console));
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    done
+}
+
+fn log(settings: &ProcessSettings, console: &Console) -> Result<(), Failure> {
+    start_log(settings.log_format.value, &settings.log.value, console.err_colour())
+        .map_err(|error| Failure::usage("the log can't be written").because(error))?;
+    for name in &settings.unread_variables {
+        tracing::warn!(name, "nothing reads this variable");
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::world("can't start").because(error))
+}
+
+async fn serve(settings: &ProcessSettings) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let process = process(settings, None)?;
+    let (handle, stop) = (process.engine.handle(), CancellationToken::new());
+    let api = Api::new(handle, process.ledger.clone(), process.metrics.clone());
+    let serving = api
+        .serve(&settings.socket_path(), settings.listen.value, stop.clone())
+        .await
+        .map_err(|error| Failure::world("the API can't be served").because(error))?;
+    let listen = serving.address.map(|address| address.to_string()).unwrap_or_default();
+    tracing::info!(socket = %settings.socket_path().display(), listen, "the engine runs");
+    let mut running = tokio::spawn(process.engine.run(stop.clone()));
+    let ended = tokio::select! {
+        ended = &mut running => Some(ended),
+        () = signals.next() => None,
+    };
+    stop.cancel();
+    let Some(ended) = ended else {
+        tracing::info!("told to stop");
+        let graceful = async {
+            let ended = running.await;
+            serving.ended().await;
+            ended
+        };
+        return tokio::select! {
+            ended = tokio::time::timeout(GRACE, graceful) => match ended {
+                Ok(ended) => finish(ended),
+                Err(_) => {
+                    tracing::warn!("not everything ended in time; it resumes at the next start");
+                    Ok(())
+                }
+            },
+            () = signals.next() => Err(Failure::silent(Exit::Interrupted)),
+        };
+    };
+    finish(ended)?;
+    Err(Failure::world("the engine has ended by itself"))
+}
+
+fn finish(ended: Result<Result<(), EngineError>, tokio::task::JoinError>) -> Result<(), Failure> {
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Failure::world("the engine can't go on").because(error)),
+        Err(error) => Err(Failure::world("the engine has failed").because(error)),
+    }
+}
+
+async fn pass(args: &args::Apply, settings: &ProcessSettings, console: &mut Console) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let folder = args.directory.as_deref().map(Folder::read).transpose()?;
+    let process = process(settings, folder)?;
+    let (handle, stop) = (process.engine.handle(), CancellationToken::new());
+    let running = tokio::spawn(process.engine.run(stop.clone()));
+    let outcome = tokio::select! {
+        steady = tokio::time::timeout(args.timeout, steady(&handle, console)) => match steady {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let failure = Failure::no("not everything was done in time");
+                Err(failure.help("what has begun is resumed by the next `sluice apply` or `sluice run`"))
+            }
+        },
+        () = signals.next() => Err(Failure::silent(Exit::Interrupted)),
+    };
+    stop.cancel();
+    let ended = tokio::time::timeout(GRACE, running).await;
+    outcome?;
+    if let Ok(ended) = ended {
+        finish(ended)?;
+    }
+    verdict(&handle, console)
+}
+
+/// Waits until nothing is on its way any more.
+async fn steady(handle: &Handle, console: &mut Console) -> Result<(), Failure> {
+    let mut changes = handle.changes();
+    let mut told = std::collections::BTreeMap::new();
+    loop {
+        changes.mark_unchanged();
+        let source = handle.source();
+        if let Some(problem) = source.problem {
+            return Err(Failure::world("the repository can't be read").because(problem));
+        }
+        let environments = handle.environments();
+        for (name, status) in &environments {
+            for (app, status) in &status.apps {
+                let line = format!("{name} {app}: {:?} {}", status.sync, status.message);
+                let key = (name.clone(), app.clone());
+                if told.get(&key) != Some(&line) {
+                    console.progress(&line);
+                    told.insert(key, line);
+                }
+            }
+        }
+        let known = source.looks > 0 && !environments.is_empty();
+        if known && environments.values().all(|status| is_done(status)) {
+            return Ok(());
+        }
+        if changes.changed().await.is_err() {
+            return Err(Failure::world("the engine has ended by itself"));
+        }
+    }
+}
+
+/// Nothing is on its way, and every cluster has answered or was found not to.
+fn is_done(status: &EnvironmentStatus) -> bool {
+    let answered = |cluster: &crate::engine::environment::ClusterStatus| {
+        cluster.reachable || cluster.message.as_deref() != Some("has not answered yet")
+    };
+    status.is_steady() && status.clusters.values().all(answered)
+}
+
+/// Says how everything stands; fails if it is not as Git says.
+fn verdict(handle: &Handle, console: &mut Console) -> Result<(), Failure> {
+    let mut exit = Exit::Done;
+    for (name, status) in handle.environments() {
+        for (app, status) in &status.apps {
+            console.line(format!("{name} {app} {:?} {}", status.sync, status.message).trim_end())?;
+            if !matches!(status.sync, Sync::Synced | Sync::Suspended) {
+                exit = Exit::No;
+            }
+        }
+        for diagnostic in status.diagnostics.iter().filter(|one| one.is_error()) {
+            console.say(diagnostic.to_string());
+            exit = Exit::No;
+        }
+        for (cluster, status) in status.clusters.iter().filter(|(_, status)| !status.reachable) {
+            let message = status.message.as_deref().unwrap_or("no answer");
+            console.say(format!("the cluster {cluster} does not answer: {message}"));
+            exit = Exit::World;
+        }
+    }
+    if exit == Exit::Done { Ok(()) } else { Err(Failure::silent(exit)) }
+}
+
+fn process(settings: &ProcessSettings, folder: Option<Folder>) -> Result<Process, Failure> {
+    let wake = Wake::default();
+    let (repository, trunk, watch, seed) = match folder {
+        Some(folder) => {
+            let (trunk, seed) = (folder.trunk().to_owned(), "folder".to_owned());
+            (Arc::new(folder) as Arc<dyn Repository>, trunk, None, seed)
+        }
+        None => {
+            let (store, watch) = store(settings, &wake)?;
+            let seed = store.url().to_string();
+            (Arc::new(store) as Arc<dyn Repository>, settings.branch.value.clone(), watch, seed)
+        }
+    };
+    let keys = match &settings.age_key_file.value {
+        Some(path) => Keys::read(path).map_err(|error| {
+            Failure::usage(format!("the keys in `{}` can't be used", path.display())).because(error)
+        })?,
+        None => Keys::default(),
+    };
+    let ledger = Arc::new(open_ledger(&settings.ledger_folder())?);
+    let metrics = Arc::new(Metrics::default());
+    let clients = KubeConnect { playground: Some(playground_folder(settings)) };
+    let engine = Engine::new(Parts {
+        ledger: ledger.clone(),
+        clock: Arc::new(SystemClock),
+        connect: Arc::new(Metered::new(clients, metrics.clone())),
+        keys: Arc::new(keys),
+        repository,
+        trunk,
+        poll: Poll::new(settings.poll_interval.value, seed),
+        wake,
+    });
+    Ok(Process { ledger, metrics, engine, _watch: watch })
+}
+
+/// Where the playground leaves its kubeconfigs.
+pub fn playground_folder(settings: &ProcessSettings) -> std::path::PathBuf {
+    settings.state_folder.value.join("playground")
+}
+
+fn store(settings: &ProcessSettings, wake: &Wake) -> Result<(Store, Option<LocalWatch>), Failure> {
+    let Some(repository) = &settings.repository.value else {
+        let failure = Failure::usage("no fleet repository is named");
+        return Err(failure.help("name it with --repository, SLUICE_REPOSITORY or in the file of --config"));
+    };
+    let allowed = settings.allow_loopback.value;
+    let policy = UrlPolicy { local_paths: true, machine_hosts: allowed, plain_http: allowed };
+    let url = RepositoryUrl::parse(repository, policy)
+        .map_err(|error| Failure::usage("the fleet repository can't be used").because(error))?;
+    let watch = match url.local_path() {
+        Some(path) => watch_repository(path, wake)
+            .map_err(|error| tracing::warn!(%error, "changes are found by the timer only"))
+            .ok(),
+        None => None,
+    };
+    let options =
+        StoreOptions { credentials: settings.credentials_file.value.clone(), ..StoreOptions::default() };
+    let store = Store::open(&settings.repository_folder(), url, options)
+        .map_err(|error| Failure::world("the store of the repository can't be opened").because(error))?;
+    Ok((store, watch))
+}
+
+fn open_ledger(folder: &Path) -> Result<LocalLedger, Failure> {
+    LocalLedger::open(folder).map_err(|error| match error {
+        LedgerError::Held { pid, .. } => {
+            let who = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+            let failure = Failure::no(format!("an engine runs here already: {who} holds the ledger"));
+            failure.help("ask it with `sluice sync` and `sluice status`, or stop it first")
+        }
+        error => Failure::world("the ledger can't be opened").because(error),
+    })
+}
+
+/// What a person or the system says to a process.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// The system does not let us.
+    pub fn new() -> Result<Self, Failure> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::world("can't listen for signals").because(error));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Waits for one that asks to stop.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A plain folder in the place of a repository, for `apply DIR`.
+//!
+//! It is read once and never changes. Its commit is made up from its content, so that the same
+//! content is the same commit.
+
+use std::path::Path;
+
+use super::failure::Failure;
+use super::fleet::Fleet;
+use crate::git;
+use crate::model::{CommitId, Timestamp, sha256};
+use crate::port::{
+    CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError, TreeLimits,
+};
+
+/// A folder as it was read.
+pub struct Folder {
+    read: ReadTree,
+    commit: CommitId,
+    trunk: String,
+    shown: String,
+}
+
+impl Folder {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// It can't be read, its `sluice.yaml` can't be, or it is for several environments.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let fleet = Fleet::read(path)?;
+        let (rules, faults) = crate::compile::fleet(&fleet.definitions);
+        let Some(rules) = rules else {
+            let said = crate::diagnostic::one_line_each(&faults);
+            return Err(Failure::no("sluice.yaml can't be read").because(said.trim_end().to_owned()));
+        };
+        let [environment] = rules.value.environments.as_slice() else {
+            let failure = Failure::usage("the fleet has several environments, each with a branch of its own");
+            return Err(failure.help("apply its repository: `sluice apply --repository URL`"));
+        };
+        let shown = path.display().to_string();
+        let read = git::read_directory(path, TreeLimits::default())
+            .map_err(|error| Failure::world(format!("can't read the folder `{shown}`")).because(error))?;
+        let mut content = Vec::new();
+        for (path, entry) in &read.tree.files {
+            content.extend_from_slice(format!("{path}\0{}\n", entry.id).as_bytes());
+        }
+        let digits = sha256(&content).to_hex();
+        let commit = CommitId::new(&digits[..40]).expect("a digest is hexadecimal");
+        Ok(Self { read, commit, trunk: environment.branch.clone(), shown })
+    }
+
+    /// The branch that the folder stands for.
+    pub fn trunk(&self) -> &str {
+        &self.trunk
+    }
+}
+
+impl Repository for Folder {
+    fn fetch(&self, _: &[String]) -> Result<FetchOutcome, FetchError> {
+        Ok(FetchOutcome::default())
+    }
+
+    fn head(&self, branch: &str) -> Result<CommitId, RepositoryError> {
+        if branch == self.trunk {
+            return Ok(self.commit.clone());
+        }
+        Err(RepositoryError::SourceMissing { branch: branch.to_owned(), remote: self.shown.clone() })
+    }
+
+    fn head_change(&self, branch: &str, last: &CommitId) -> Result<HeadChange, RepositoryError> {
+        let head = self.head(branch)?;
+        Ok(if head == *last { HeadChange::Same } else { HeadChange::FastForward(head) })
+    }
+
+    fn read_tree(&self, _: &CommitId) -> Result<ReadTree, RepositoryError> {
+        Ok(self.read.clone())
+    }
+
+    fn commit(&self, id: &CommitId) -> Result<CommitInfo, RepositoryError> {
+        Ok(CommitInfo {
+            id: id.clone(),
+            author: String::new(),
+            email: String::new(),
+            message: format!("the folder {}", self.shown),
+            time: Timestamp::UNIX_EPOCH,
+            parents: Vec::new(),
+        })
+    }
+}
