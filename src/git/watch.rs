@@ -127,11 +127,23 @@ fn watch(folders: &[(PathBuf, RecursiveMode)], wake: &Wake) -> Result<LocalWatch
     };
     let first = folders.first().map(|(path, _)| path.clone()).unwrap_or_default();
     let wake = wake.clone();
-    // Errors wake too: after lost events one must look.
-    let mut debouncer =
-        new_debouncer(REST, None, move |_: DebounceEventResult| wake.wake()).map_err(failed(&first))?;
+    let tell = move |seen: DebounceEventResult| {
+        if is_change(&seen) {
+            wake.wake();
+        }
+    };
+    let mut debouncer = new_debouncer(REST, None, tell).map_err(failed(&first))?;
     for (path, mode) in folders {
         debouncer.watch(path, *mode).map_err(failed(path))?;
     }
     Ok(LocalWatch { _debouncer: debouncer })
+}
+
+/// Whether something may have changed. Reading is no change: whoever looks reads, and would wake
+/// itself for ever. Errors count: after lost events one must look.
+pub(super) fn is_change(seen: &DebounceEventResult) -> bool {
+    match seen {
+        Ok(events) => events.iter().any(|event| !event.kind.is_access() || event.need_rescan()),
+        Err(_) => true,
+    }
 }

@@ -55,3 +55,24 @@ async fn a_commit_and_a_changed_file_wake() {
     tokio::time::timeout(PATIENCE, wake.woken()).await.unwrap();
     assert!(watch_directory(&folder.path().join("absent"), &wake).is_err());
 }
+
+/// Whoever looks reads: a wake-up by reading would never end.
+#[test]
+fn reading_is_no_change() {
+    use notify::event::{AccessKind, AccessMode, CreateKind, Event, EventKind, Flag, ModifyKind, RemoveKind};
+    let lost = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+    for (event, expected) in [
+        (Event::new(EventKind::Access(AccessKind::Open(AccessMode::Any))), false),
+        (Event::new(EventKind::Access(AccessKind::Close(AccessMode::Read))), false),
+        (Event::new(EventKind::Create(CreateKind::File)), true),
+        (Event::new(EventKind::Modify(ModifyKind::Any)), true),
+        (Event::new(EventKind::Remove(RemoveKind::File)), true),
+        (lost, true),
+    ] {
+        let shown = format!("{event:?}");
+        let seen = Ok(vec![notify_debouncer_full::DebouncedEvent::new(event, std::time::Instant::now())]);
+        assert_eq!(crate::git::watch::is_change(&seen), expected, "{shown}");
+    }
+    assert!(!crate::git::watch::is_change(&Ok(Vec::new())));
+    assert!(crate::git::watch::is_change(&Err(vec![notify::Error::generic("lost")])));
+}
