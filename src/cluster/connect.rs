@@ -30,8 +30,7 @@ impl Connect for KubeConnect {
             Access::Playground {} => {
                 let folder = self.playground.as_ref().ok_or_else(|| {
                     ClusterError::Unreachable(format!(
-                        "the cluster {name} is a playground's: start `sluice playground` and name its folder with \
-                         --playground"
+                        "the cluster {name} is a playground's: start `sluice playground` with the same state folder"
                     ))
                 })?;
                 from_file(&folder.join(format!("{name}.kubeconfig")), None)?
