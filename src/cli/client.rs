@@ -150,5 +150,10 @@ fn user() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].iter().filter_map(|name| std::env::var(name).ok());
     let named =
         named.map(|name| name.chars().filter(|letter| !letter.is_control()).take(64).collect::<String>());
-    named.into_iter().find(|name| !name.trim().is_empty()).unwrap_or_else(|| "someone".to_owned())
+    let number = || {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata("/proc/self")
+            .map_or("unknown".to_owned(), |process| format!("uid {}", process.uid()))
+    };
+    named.into_iter().find(|name| !name.trim().is_empty()).unwrap_or_else(number)
 }

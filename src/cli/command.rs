@@ -1,20 +1,64 @@
 //! Commands that a running engine carries out: `sync`, `suspend`, `resume`, `release hold|unhold`,
 //! `plan approve`, `rollout abort|retry`.
 
+use std::time::{Duration, Instant};
+
 use super::args;
 use super::client::Client;
 use super::console::Console;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
+use crate::api::StatusView;
 use crate::definition::nearest;
 use crate::engine::command::Command;
 use crate::model::{AppKey, EnvironmentName};
 
-/// `sync`
+/// How long `sync` waits for the look: as long as a slow fetch takes before it is given up.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How often the engine is asked meanwhile. It answers from memory.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// `sync`: asks for a look, and waits until what was seen is what environments work on.
 ///
 /// # Errors
-/// The engine does not answer.
+/// The engine does not answer, or can't read the repository.
 pub fn sync(args: &args::Client, console: &mut Console) -> Result<(), Failure> {
-    give(&Client::new(args)?, Command::Sync {}, console)
+    let client = Client::new(args)?;
+    let before = client.status()?.source.looks;
+    match client.command(Command::Sync {}) {
+        Ok(_) => {}
+        // Before Git was read for the first time there is nobody else to ask.
+        Err(failure) if failure.exit == Exit::No => {}
+        Err(failure) => return Err(failure),
+    }
+    let end = Instant::now() + LOOK;
+    loop {
+        let status = client.status()?;
+        if status.source.looks > before {
+            if let Some(problem) = status.source.problem {
+                return Err(Failure::world("the repository can't be read").because(problem));
+            }
+            if is_taken_in(&status) {
+                for (branch, commit) in &status.source.heads {
+                    console.line(format!("{branch} {commit}"))?;
+                }
+                return Ok(());
+            }
+        }
+        if Instant::now() >= end {
+            return Err(Failure::world(format!("the engine has not looked within {} s", LOOK.as_secs())));
+        }
+        std::thread::sleep(ASK_EVERY);
+    }
+}
+
+/// Whether every environment works on heads as they were last read.
+fn is_taken_in(status: &StatusView) -> bool {
+    let heads: Vec<_> = status.source.heads.values().collect();
+    let revisions = status.environments.values().map(|environment| environment.revision.as_ref());
+    revisions.into_iter().all(|revision| {
+        revision.is_some_and(|revision| heads.contains(&&revision.branch) && heads.contains(&&revision.trunk))
+    })
 }
 
 /// What is done with an app.
