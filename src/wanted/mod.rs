@@ -31,7 +31,7 @@ pub struct MissingBundle(pub BundleDigest);
 pub struct Wanted {
     /// The objects, by key.
     pub objects: BTreeMap<ObjectKey, WantedObject>,
-    /// What may be deleted, if it is there.
+    /// What may be deleted, if it is there: tombstones, and workloads that stop by not being there.
     pub remove: BTreeSet<ObjectKey>,
     /// Workloads whose pods of any other template are to be deleted, the highest ordinal first.
     pub retire: BTreeSet<ObjectKey>,
@@ -87,7 +87,7 @@ pub fn wanted(here: &AcceptedOn, bundles: &Bundles) -> Result<BTreeMap<Owner, Wa
     for (app, share) in &here.apps {
         let owner = Owner::App(app.clone());
         let mut set = app_on_target(share, bundles)?;
-        set.remove = remove(here, &owner, &set.objects);
+        set.remove.extend(remove(here, &owner, &set.objects));
         all.insert(owner, set);
     }
     // Apps that have left: their tombstones are all that is known of them.
@@ -97,7 +97,16 @@ pub fn wanted(here: &AcceptedOn, bundles: &Bundles) -> Result<BTreeMap<Owner, Wa
             all.insert(owner.clone(), Wanted { remove, ..Wanted::default() });
         }
     }
+    keep_what_others_want(&mut all);
     Ok(all)
+}
+
+/// An object that has moved from one owner to another is not deleted behind the new one's back.
+fn keep_what_others_want(all: &mut BTreeMap<Owner, Wanted>) {
+    let wanted: BTreeSet<ObjectKey> = all.values().flat_map(|set| set.objects.keys().cloned()).collect();
+    for set in all.values_mut() {
+        set.remove.retain(|key| !wanted.contains(key));
+    }
 }
 
 fn platform(here: &AcceptedOn) -> Wanted {
@@ -202,6 +211,7 @@ fn place(
     // A workload without replicas (DaemonSet, Job) at size zero is one that is not there.
     if size == Size::Zero && scale.is_none() {
         wanted.objects.remove(key);
+        wanted.remove.insert(key.clone());
         return Ok(());
     }
     insert(wanted, object, scale, settings);
