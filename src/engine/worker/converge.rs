@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::held::Held;
 use super::{inventory, objects};
 use crate::artifact::Keys;
@@ -71,7 +73,12 @@ impl Place<'_> {
 /// Converges, as far as the cluster lets it.
 pub(super) async fn converge(scene: &Scene<'_>, place: &Place<'_>, held: &mut Held) -> Outcome {
     let mut outcome = Outcome::default();
-    if place.wanted.suspended || (place.wanted.objects.is_empty() && place.wanted.remove.is_empty()) {
+    if place.wanted.suspended {
+        // Nothing is written, so nothing that was newly accepted is there: evidence must not say so.
+        outcome.note("suspended: nothing is written".to_owned(), false);
+        return outcome;
+    }
+    if place.wanted.objects.is_empty() && place.wanted.remove.is_empty() {
         return outcome;
     }
     if let Err(trouble) = ready_to_begin(scene, place) {
@@ -98,18 +105,22 @@ pub(super) async fn converge(scene: &Scene<'_>, place: &Place<'_>, held: &mut He
     }
     let mut queue: Vec<&ObjectKey> = place.wanted.objects.keys().collect();
     queue.sort_by_key(|key| (rank(key), *key));
-    let mut blocked = BTreeSet::new();
+    let mut blocked: BTreeSet<&str> = BTreeSet::new();
     for key in queue {
-        // What refers to a configuration or an account that was refused must not start without it.
-        if !blocked.is_empty() && rank(key) > 8 {
+        // What names a configuration, an account or a service that is not in place must not start
+        // without it; the others go on.
+        if !blocked.is_empty()
+            && rank(key) > REFERRED
+            && mentions(&place.wanted.objects[key].manifest, &blocked)
+        {
             continue;
         }
         match objects::bring(scene, place, held, key).await {
             Ok(writes) => outcome.writes += writes,
             Err(error) => {
                 outcome.fail(key, &error);
-                if rank(key) <= 8 {
-                    blocked.insert(key);
+                if rank(key) <= REFERRED {
+                    blocked.insert(&key.name);
                 }
                 if matches!(error, ClusterError::Unreachable(_) | ClusterError::Busy { .. }) {
                     return outcome;
@@ -118,6 +129,23 @@ pub(super) async fn converge(scene: &Scene<'_>, place: &Place<'_>, held: &mut He
         }
     }
     outcome
+}
+
+/// Kinds up to this place in the queue are referred to by later ones, by name.
+const REFERRED: u8 = 8;
+
+/// Whether any text of an object's content is one of these names. Too many matches hold too much
+/// back, never too little.
+fn mentions(object: &Manifest, names: &BTreeSet<&str>) -> bool {
+    fn within(value: &Value, names: &BTreeSet<&str>) -> bool {
+        match value {
+            Value::String(text) => names.contains(text.as_str()),
+            Value::Array(items) => items.iter().any(|item| within(item, names)),
+            Value::Object(fields) => fields.values().any(|value| within(value, names)),
+            _ => false,
+        }
+    }
+    object.fields().iter().any(|(field, value)| field != "metadata" && within(value, names))
 }
 
 /// A namespace that is not there yet, or a kind whose first list is not: wait, with the reason.

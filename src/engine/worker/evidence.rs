@@ -22,7 +22,46 @@ pub(super) fn components(
     held: &Held,
 ) -> BTreeMap<ComponentName, ComponentReport> {
     let workloads = place.wanted.workloads.iter();
-    workloads.map(|(name, key)| (name.clone(), component(scene, held, key))).collect()
+    workloads
+        .map(|(name, key)| {
+            let report = match place.wanted.remove.contains(key) {
+                true => stopping(scene, held, key),
+                false => component(scene, held, key),
+            };
+            (name.clone(), report)
+        })
+        .collect()
+}
+
+/// A workload without replicas that stops by not being there: it has stopped when neither it nor a
+/// pod of it is left.
+fn stopping(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport {
+    let resource = |group: &str, kind: &str| scene.facts.find(group, kind);
+    let there = resource(&key.group, &key.kind)
+        .and_then(|resource| held.newest(key, scene.cluster.live(resource, key)));
+    let of_it = |pod: &Arc<Manifest>| {
+        let owners = pod.at("/metadata/ownerReferences").and_then(Value::as_array);
+        owners.is_some_and(|owners| {
+            owners.iter().any(|owner| {
+                owner["controller"] == true && owner["kind"] == *key.kind && owner["name"] == *key.name
+            })
+        })
+    };
+    let pods = resource("", "Pod")
+        .map(|resource| scene.cluster.live_in(resource, key.namespace.as_deref()))
+        .unwrap_or_default();
+    let left = pods.iter().filter(|pod| of_it(pod)).count().max(usize::from(there.is_some()));
+    ComponentReport {
+        status: if left == 0 { HealthStatus::Healthy } else { HealthStatus::Progressing },
+        reason: if left == 0 { "Stopped".to_owned() } else { "Stopping".to_owned() },
+        message: if left == 0 { String::new() } else { format!("{key} stops") },
+        wanted: 0,
+        updated: 0,
+        ready: 0,
+        old: u32::try_from(left).unwrap_or(u32::MAX),
+        restarts: 0,
+        faults: Vec::new(),
+    }
 }
 
 fn component(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport {
@@ -62,10 +101,12 @@ fn number(object: &Manifest, pointer: &str) -> u32 {
 
 fn count(workload: &Manifest, pods: &Pods, report: &mut ComponentReport) {
     let total = u32::try_from(pods.current.len() + pods.old.len()).unwrap_or(u32::MAX);
+    // What a status says of an older generation says nothing about what is wanted now.
+    let seen = u32::from(is_observed(workload));
     match workload.kind() {
         "Deployment" => {
             report.wanted = number(workload, "/spec/replicas");
-            report.updated = number(workload, "/status/updatedReplicas");
+            report.updated = seen * number(workload, "/status/updatedReplicas");
             report.ready = pods.ready_current();
             report.old = number(workload, "/status/replicas").saturating_sub(report.updated);
         }
@@ -77,7 +118,7 @@ fn count(workload: &Manifest, pods: &Pods, report: &mut ComponentReport) {
         }
         "DaemonSet" => {
             report.wanted = number(workload, "/status/desiredNumberScheduled");
-            report.updated = number(workload, "/status/updatedNumberScheduled");
+            report.updated = seen * number(workload, "/status/updatedNumberScheduled");
             report.ready = pods.ready_current();
             report.old = u32::try_from(pods.old.len()).unwrap_or(u32::MAX);
         }
@@ -105,6 +146,11 @@ impl Pods {
         let mut pods = Self { current: Vec::new(), old: Vec::new() };
         let Some(resource) = scene.facts.find("", "Pod") else { return pods };
         let all = scene.cluster.live_in(resource, workload.namespace());
+        if !is_observed(workload) {
+            // Its controller has not seen the template that is wanted: no pod can be of it.
+            pods.old = controlled(scene, workload, all);
+            return pods;
+        }
         match workload.kind() {
             "Deployment" => {
                 let Some(resource) = scene.facts.find("apps", "ReplicaSet") else { return pods };
@@ -149,6 +195,24 @@ impl Pods {
         let ready = self.current.iter().filter(|pod| is_ready(pod)).count();
         u32::try_from(ready).unwrap_or(u32::MAX)
     }
+}
+
+/// Whether the workload's controller has seen what is wanted of it. Jobs do not say.
+fn is_observed(workload: &Manifest) -> bool {
+    if !matches!(workload.kind(), "Deployment" | "StatefulSet" | "DaemonSet") {
+        return true;
+    }
+    workload.at("/status/observedGeneration").and_then(Value::as_i64) >= workload.generation()
+}
+
+/// The pods that a workload controls, itself or through its ReplicaSets.
+fn controlled(scene: &Scene<'_>, workload: &Manifest, pods: Vec<Arc<Manifest>>) -> Vec<Arc<Manifest>> {
+    let mut owners = vec![Arc::new(workload.clone())];
+    if let Some(resource) = scene.facts.find("apps", "ReplicaSet") {
+        let sets = scene.cluster.live_in(resource, workload.namespace());
+        owners.extend(sets.into_iter().filter(|set| is_controlled_by(set, workload)));
+    }
+    pods.into_iter().filter(|pod| owners.iter().any(|owner| is_controlled_by(pod, owner))).collect()
 }
 
 /// The revision that the Deployment's controller has given a ReplicaSet.

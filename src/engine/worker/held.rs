@@ -45,6 +45,17 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Forgets our own write of an object once the watch has caught up with it: from then on, not
+    /// being in the watch means being gone.
+    pub(super) fn catch_up(&mut self, key: &ObjectKey, live: Option<&Manifest>) {
+        let Some((live, written)) = live.zip(self.written.get(key)) else { return };
+        if version(live) >= version(written) || live.uid() != written.uid() {
+            self.written.remove(key);
+        }
+    }
+}
+
 pub(super) fn version(object: &Manifest) -> u64 {
     object.resource_version().and_then(|text| text.parse().ok()).unwrap_or_default()
 }

@@ -181,7 +181,10 @@ async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) 
     } else {
         converge::converge(scene, &place, &mut held).await
     };
-    if outcome.trouble.is_none() {
+    // What is still to go, or can't be deleted, does not make what is wanted less there: it is told
+    // to people and holds no release up.
+    let (applied, refused) = (outcome.trouble.is_none(), outcome.refused);
+    if applied {
         prune::prune(scene, &place, here, &mut held, &mut outcome).await;
     }
     let mut admitted = None;
@@ -194,9 +197,9 @@ async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) 
     let evidence = Evidence {
         allocation: wanted.allocation,
         settings: wanted.settings,
-        applied: outcome.trouble.is_none(),
+        applied,
         trouble: outcome.trouble.take(),
-        refused: outcome.refused,
+        refused,
         components: evidence::components(scene, &place, &held),
     };
     let Outcome { writes, unreachable, .. } = outcome;
@@ -219,3 +222,6 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

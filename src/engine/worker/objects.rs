@@ -27,7 +27,7 @@ pub(super) async fn bring(
         return Err(ClusterError::NotFound("the cluster does not serve this kind".to_owned()));
     };
     let object = opened(scene, held, &wanted.manifest)?;
-    let mut live = held.newest(key, scene.cluster.live(resource, key));
+    let mut live = found(scene, held, resource, key).await?;
     let mut writes = 0;
     for attempt in 1..=CONFLICT_TRIES {
         match write(scene, place, held, resource, key, wanted, &object, live.clone(), &mut writes).await {
@@ -42,6 +42,27 @@ pub(super) async fn bring(
         }
     }
     Ok(writes)
+}
+
+/// The object as it is: the newer of what the watch shows and what our own write returned. One that
+/// we wrote and the watch does not show is not there yet or was deleted: the API server knows.
+async fn found(
+    scene: &Scene<'_>,
+    held: &mut Held,
+    resource: &Resource,
+    key: &ObjectKey,
+) -> Result<Option<Arc<Manifest>>, ClusterError> {
+    let live = scene.cluster.live(resource, key);
+    held.catch_up(key, live.as_deref());
+    if live.is_some() || !held.written.contains_key(key) {
+        return Ok(held.newest(key, live));
+    }
+    let there = scene.cluster.get(resource, key).await?.map(Arc::new);
+    match &there {
+        Some(there) => held.written.insert(key.clone(), there.clone()),
+        None => held.written.remove(key),
+    };
+    Ok(there)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one object's whole situation, used here alone")]
