@@ -41,6 +41,9 @@ pub enum EnvironmentEvent {
         app: AppKey,
         /// The settings of each target that changes.
         settings: BTreeMap<TargetKey, Settings>,
+        /// Objects of the settings before that are no longer among them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        removed: BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
         /// The part that asked for it.
         part: PartDigest,
     },
@@ -136,6 +139,13 @@ pub struct RolloutStart {
     pub revision: Option<Revision>,
     /// What each target held, and goes back to. Number 0 = it was never there.
     pub back: BTreeMap<MoveKey, Allocation>,
+    /// The number of each target's settings at the start: what was seen under it counts until newer
+    /// settings come.
+    #[serde(default)]
+    pub settings: BTreeMap<MoveKey, u64>,
+    /// What was to be deleted and comes back with the release: no longer to be deleted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spared: BTreeMap<MoveKey, BTreeSet<ObjectKey>>,
     /// The stored object of each bundle that it goes to.
     #[serde(default)]
     pub stored: BTreeMap<BundleDigest, ContentDigest>,

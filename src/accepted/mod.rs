@@ -51,6 +51,23 @@ pub struct Accepted {
     pub stored: BTreeMap<BundleDigest, ContentDigest>,
     /// How each app's last release failed, until one succeeds.
     pub last_failure: BTreeMap<AppKey, FailedRelease>,
+    /// The last numbers of what has left: should it come again, it is numbered on from there, so
+    /// that what was seen of its earlier life opens nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<MoveKey, LastNumbers>,
+    /// What has left while a rollout was open: what that rollout recorded of it no longer counts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_open: BTreeMap<RolloutId, BTreeSet<MoveKey>>,
+}
+
+/// The numbers that an app had on a target when it left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastNumbers {
+    /// Of its allocation.
+    pub allocation: u64,
+    /// Of its settings.
+    pub settings: u64,
 }
 
 /// An app on a target.
@@ -96,16 +113,25 @@ impl Accepted {
                 let kept: BTreeSet<ObjectKey> = objects.iter().map(Manifest::key).collect();
                 self.spare(target, &Owner::Platform, &kept);
             }
-            EnvironmentEvent::Settings { app, settings, .. } => {
+            EnvironmentEvent::Settings { app, settings, removed, .. } => {
+                let owner = Owner::App(app.clone());
                 for (target, value) in settings {
-                    let entry = self.moves.entry(MoveKey::new(app.clone(), target.clone())).or_default();
+                    let entry = self.state(&MoveKey::new(app.clone(), target.clone()));
                     entry.settings.number += 1;
                     entry.settings.value.clone_from(value);
+                    let kept: BTreeSet<ObjectKey> = value.objects.iter().map(Manifest::key).collect();
+                    self.spare(target, &owner, &kept);
+                }
+                for (target, keys) in removed {
+                    self.bury(target, &owner, keys);
                 }
             }
             EnvironmentEvent::RolloutStarted(start) => {
                 self.rollouts += 1;
                 self.stored.extend(start.stored.iter().map(|(bundle, stored)| (*bundle, *stored)));
+                for (key, keys) in &start.spared {
+                    self.spare(&key.target, &Owner::App(key.app.clone()), keys);
+                }
                 self.open.insert(start.id.clone(), (**start).clone());
             }
             EnvironmentEvent::RolloutEnded(end) => self.fold_end(end, at),
@@ -116,7 +142,7 @@ impl Accepted {
             EnvironmentEvent::Held { app, bundles, .. } => {
                 for (target, bundle) in bundles {
                     let key = MoveKey::new(app.clone(), target.clone());
-                    self.moves.entry(key).or_default().held.insert(*bundle);
+                    self.state(&key).held.insert(*bundle);
                 }
             }
             EnvironmentEvent::Unheld { app, .. } => {
@@ -137,7 +163,7 @@ impl Accepted {
     /// Folds an allocation that an open rollout recorded. Lower numbers than the one held are
     /// passed over: folding twice changes nothing.
     pub fn allocate(&mut self, key: &MoveKey, allocation: &Allocation) {
-        let state = self.moves.entry(key.clone()).or_default();
+        let state = self.state(key);
         if allocation.number <= state.allocation.number {
             return;
         }
@@ -149,17 +175,28 @@ impl Accepted {
         state.allocation = allocation.clone();
     }
 
+    /// An app's state on a target; one that has left and comes again is numbered on.
+    fn state(&mut self, key: &MoveKey) -> &mut MoveState {
+        let last = self.left.get(key).copied().unwrap_or_default();
+        self.moves.entry(key.clone()).or_insert_with(|| {
+            let mut state = MoveState::default();
+            state.allocation.number = last.allocation;
+            state.settings.number = last.settings;
+            state
+        })
+    }
+
     fn fold_end(&mut self, end: &RolloutEnd, at: Timestamp) {
         let start = self.open.remove(&end.id);
+        self.left_open.remove(&end.id);
         for (key, allocation) in &end.allocations {
             self.allocate(key, allocation);
         }
         for (key, bundle) in &end.holds {
-            self.moves.entry(key.clone()).or_default().held.insert(*bundle);
+            self.state(key).held.insert(*bundle);
         }
         for (key, keys) in &end.tombstones {
-            let owners = self.tombstones.entry(key.target.clone()).or_default();
-            owners.entry(Owner::App(key.app.clone())).or_default().extend(keys.iter().cloned());
+            self.bury(&key.target, &Owner::App(key.app.clone()), keys);
         }
         let Some(start) = start else { return };
         let PartKey::Release(app) = &start.part.key else { return };
@@ -191,13 +228,12 @@ impl Accepted {
         for (target, keys) in targets {
             let owner = match part {
                 PartKey::PruneApp(app) => {
-                    self.moves.remove(&MoveKey::new(app.clone(), target.clone()));
+                    self.leave(MoveKey::new(app.clone(), target.clone()));
                     Owner::App(app.clone())
                 }
                 _ => Owner::Platform,
             };
-            let owners = self.tombstones.entry(target.clone()).or_default();
-            owners.entry(owner).or_default().extend(keys.iter().cloned());
+            self.bury(target, &owner, keys);
         }
         match part {
             PartKey::PrunePlatform(target) => self.prune_platform(target),
@@ -206,6 +242,16 @@ impl Accepted {
                 self.suspended.remove(app);
             }
             _ => {}
+        }
+    }
+
+    fn leave(&mut self, key: MoveKey) {
+        for (id, _) in self.open.iter().filter(|(_, start)| start.back.contains_key(&key)) {
+            self.left_open.entry(id.clone()).or_default().insert(key.clone());
+        }
+        if let Some(state) = self.moves.remove(&key) {
+            let (allocation, settings) = (state.allocation.number, state.settings.number);
+            self.left.insert(key, LastNumbers { allocation, settings });
         }
     }
 
@@ -219,6 +265,12 @@ impl Accepted {
         }
     }
 
+    /// These may be deleted once they are no longer wanted.
+    fn bury(&mut self, target: &TargetKey, owner: &Owner, keys: &BTreeSet<ObjectKey>) {
+        let owners = self.tombstones.entry(target.clone()).or_default();
+        owners.entry(owner.clone()).or_default().extend(keys.iter().cloned());
+    }
+
     /// What is wanted again is no tombstone any more.
     fn spare(&mut self, target: &TargetKey, owner: &Owner, kept: &BTreeSet<ObjectKey>) {
         if let Some(keys) = self.tombstones.get_mut(target).and_then(|owners| owners.get_mut(owner)) {
@@ -230,6 +282,20 @@ impl Accepted {
     pub fn is_used(&self, cluster: &ClusterName) -> bool {
         self.moves.keys().any(|key| key.target.cluster == *cluster)
             || self.platform.keys().any(|target| target.cluster == *cluster)
+    }
+
+    /// Which of these keys are to be deleted from an app's target.
+    pub fn buried(&self, key: &MoveKey, keys: BTreeSet<ObjectKey>) -> BTreeSet<ObjectKey> {
+        let owners = self.tombstones.get(&key.target);
+        match owners.and_then(|owners| owners.get(&Owner::App(key.app.clone()))) {
+            Some(buried) => keys.intersection(buried).cloned().collect(),
+            None => BTreeSet::new(),
+        }
+    }
+
+    /// Whether an open rollout's record of a target no longer counts: it has left meanwhile.
+    pub fn has_left(&self, id: &RolloutId, key: &MoveKey) -> bool {
+        self.left_open.get(id).is_some_and(|keys| keys.contains(key))
     }
 
     /// The open rollout of an app.

@@ -135,6 +135,9 @@ pub enum Work {
     Settings {
         /// The settings of each target that changes.
         settings: BTreeMap<TargetKey, Settings>,
+        /// Autoscalers and budgets that the settings no longer hold: they go at once.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        removed: BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
     },
     /// Roll a release out.
     Release(Box<Program>),

@@ -79,8 +79,8 @@ fn admit_part(
 ) -> Admission {
     let wait = |reason| Admission::Wait(part.key.clone(), reason);
     if let Some(app) = app_of(&part.key)
-        && accepted.suspended.contains_key(app)
         && !matches!(part.key, PartKey::Settings(_))
+        && is_suspended(plan, part, app, accepted)
     {
         return wait(WaitingOn::Suspended);
     }
@@ -96,6 +96,25 @@ fn app_of(key: &PartKey) -> Option<&AppKey> {
         PartKey::Settings(app) | PartKey::Release(app) | PartKey::PruneApp(app) => Some(app),
         PartKey::Platform(_) | PartKey::PrunePlatform(_) => None,
     }
+}
+
+/// Whether somebody suspended an app, or Git does where it is released: by the settings that this
+/// very plan brings, else by those in force. What Git no longer names it does not suspend.
+fn is_suspended(plan: &Plan, part: &Part, app: &AppKey, accepted: &Accepted) -> bool {
+    if accepted.suspended.contains_key(app) {
+        return true;
+    }
+    let Work::Release(program) = &part.work else { return false };
+    let key = PartKey::Settings(app.clone());
+    let coming = plan.parts.iter().find(|part| part.key == key).map(|part| &part.work);
+    program.to.keys().any(|key| {
+        let coming = match coming {
+            Some(Work::Settings { settings, .. }) => settings.get(&key.target),
+            _ => None,
+        };
+        let in_force = accepted.moves.get(key).map(|state| &state.settings.value);
+        coming.or(in_force).is_some_and(|settings| settings.suspended)
+    })
 }
 
 fn admit_prune(plan: &Plan, part: &Part, accepted: &Accepted) -> Admission {
@@ -116,28 +135,28 @@ fn admit_release(
     open: &BTreeMap<RolloutId, RolloutView>,
 ) -> Admission {
     let PartKey::Release(app) = &part.key else { return Admission::Start(part.key.clone()) };
-    let wait = |reason| Admission::Wait(part.key.clone(), reason);
-    if let Some(running) = accepted.open_rollout(app) {
-        return beside_running(part, program, running, open);
-    }
-    if held(program, accepted) {
-        return wait(WaitingOn::Held);
-    }
-    if !part.approvals.is_empty() && approved(accepted, part).is_none() {
-        return wait(WaitingOn::Approval);
-    }
-    match part.after.iter().find_map(|key| dependency(plan, program, key, accepted)) {
-        Some(reason) => wait(reason),
-        None => Admission::Start(part.key.clone()),
+    let waiting_on = if held(program, accepted) {
+        Some(WaitingOn::Held)
+    } else if !part.approvals.is_empty() && approved(accepted, part).is_none() {
+        Some(WaitingOn::Approval)
+    } else {
+        part.after.iter().find_map(|key| dependency(plan, program, key, accepted))
+    };
+    match (accepted.open_rollout(app), waiting_on) {
+        (Some(running), waiting_on) => beside_running(part, program, running, open, waiting_on),
+        (None, Some(reason)) => Admission::Wait(part.key.clone(), reason),
+        (None, None) => Admission::Start(part.key.clone()),
     }
 }
 
-/// What becomes of a release part whose app has an open rollout.
+/// What becomes of a release part whose app has an open rollout: it takes that one's place only when
+/// that is all it waits for. A revert to what is stable deletes and brings nothing: it never waits.
 fn beside_running(
     part: &Part,
     program: &Program,
     running: &RolloutStart,
     open: &BTreeMap<RolloutId, RolloutView>,
+    waiting_on: Option<WaitingOn>,
 ) -> Admission {
     let view = open.get(&running.id).copied().unwrap_or(RolloutView { going_back: false, paused: false });
     let Work::Release(now) = &running.part.work else {
@@ -150,6 +169,9 @@ fn beside_running(
         return Admission::Running(part.key.clone(), running.id.clone());
     }
     let revert = now.to.keys().all(|key| program.to.get(key).copied() == stable_before(running, key));
+    if let Some(reason) = waiting_on.filter(|_| !revert) {
+        return Admission::Wait(part.key.clone(), reason);
+    }
     if !view.going_back && (revert || view.paused) {
         return Admission::Supersede(running.id.clone(), part.key.clone(), part.digest);
     }

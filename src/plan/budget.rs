@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Planning, release};
-use crate::model::{ApprovalNeed, ObjectKey, TargetKey};
+use super::{Parts, Planning, release};
+use crate::model::{ApprovalNeed, ObjectKey, Part, TargetKey, Work};
 
 /// Kinds that are never deleted without a word: data, and what takes data with it.
 const PROTECTED_KINDS: [&str; 4] =
@@ -34,36 +34,64 @@ fn counts(key: &ObjectKey) -> bool {
     )
 }
 
-/// What must be approved before these keys go; none if the budget allows them.
+/// Says of every part that deletes whether somebody must agree first.
 ///
-/// The budget is judged target by target: the larger of its share of what counts there and its
-/// least number.
-pub(super) fn needs(
-    planning: &Planning<'_>,
-    targets: &BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
-) -> Option<ApprovalNeed> {
-    let mut worst: Option<(u32, u32)> = None;
-    let mut protected = BTreeSet::new();
-    for (target, keys) in targets {
-        let going = count(keys.iter());
-        let held = held_on(planning, target);
-        let share = u64::from(count(held.iter())) * u64::from(planning.budget.percent) / 100;
-        let allowed = u32::try_from(share).unwrap_or(u32::MAX).max(planning.budget.at_least);
-        protected.extend(keys.iter().filter(|key| is_protected(key)).cloned());
-        if going > allowed && worst.is_none_or(|(counted, _)| going > counted) {
-            worst = Some((going, allowed));
+/// The budget is judged target by target, over everything that the plan deletes there: a folder
+/// that was emptied is many small parts. It is the larger of its share of what counts on the target
+/// and its least number. Over it, every part waits that deletes something there that counts.
+pub(super) fn judge(planning: &Planning<'_>, parts: &mut Parts) {
+    let mut going: BTreeMap<TargetKey, BTreeSet<ObjectKey>> = BTreeMap::new();
+    for part in parts.values() {
+        for (target, keys) in deletions(part) {
+            going.entry(target).or_default().extend(keys);
         }
     }
-    if worst.is_none() && protected.is_empty() {
-        return None;
+    let over: BTreeMap<TargetKey, (u32, u32)> = going
+        .iter()
+        .map(|(target, keys)| (target.clone(), (count(keys), allowed(planning, target))))
+        .filter(|(_, (counted, allowed))| counted > allowed)
+        .collect();
+    for part in parts.values_mut() {
+        let deletions = deletions(part);
+        let protected: BTreeSet<ObjectKey> =
+            deletions.values().flatten().filter(|key| is_protected(key)).cloned().collect();
+        let worst = deletions
+            .iter()
+            .filter(|(_, keys)| count(keys) > 0)
+            .filter_map(|(target, _)| over.get(target))
+            .max_by_key(|(counted, _)| *counted);
+        if worst.is_none() && protected.is_empty() {
+            continue;
+        }
+        let keys: BTreeSet<ObjectKey> = deletions.into_values().flatten().collect();
+        let (counted, allowed) = worst.copied().unwrap_or_else(|| (count(&keys), planning.budget.at_least));
+        part.approvals = vec![ApprovalNeed::Deletions { keys, allowed, counted, protected }];
     }
-    let all: BTreeSet<ObjectKey> = targets.values().flatten().cloned().collect();
-    let (counted, allowed) = worst.unwrap_or_else(|| (count(all.iter()), planning.budget.at_least));
-    Some(ApprovalNeed::Deletions { keys: all, allowed, counted, protected })
 }
 
-fn count<'a>(keys: impl Iterator<Item = &'a ObjectKey>) -> u32 {
-    u32::try_from(keys.filter(|key| counts(key)).count()).unwrap_or(u32::MAX)
+/// What a part deletes from each target.
+fn deletions(part: &Part) -> BTreeMap<TargetKey, BTreeSet<ObjectKey>> {
+    match &part.work {
+        Work::Prune { targets } => targets.clone(),
+        Work::Release(program) => program
+            .removed
+            .iter()
+            .filter(|(_, keys)| !keys.is_empty())
+            .map(|(key, keys)| (key.target.clone(), keys.clone()))
+            .collect(),
+        // Autoscalers and budgets count for nothing.
+        Work::Settings { .. } | Work::Platform { .. } => BTreeMap::new(),
+    }
+}
+
+/// How much of what counts may go from a target.
+fn allowed(planning: &Planning<'_>, target: &TargetKey) -> u32 {
+    let share = u64::from(count(&held_on(planning, target))) * u64::from(planning.budget.percent) / 100;
+    u32::try_from(share).unwrap_or(u32::MAX).max(planning.budget.at_least)
+}
+
+fn count(keys: &BTreeSet<ObjectKey>) -> u32 {
+    u32::try_from(keys.iter().filter(|key| counts(key)).count()).unwrap_or(u32::MAX)
 }
 
 /// Everything that was accepted on a target.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::compile::DesiredState;
-use crate::model::{ContentDigest, Manifest, ObjectKey, PartDigest, PartKey, Settings, TargetKey};
+use crate::model::{ContentDigest, Manifest, ObjectKey, PartDigest, PartKey, TargetKey};
 
 /// Raised when the form of what is digested changes: an approval never carries over by accident.
 const FORMAT: u32 = 1;
@@ -34,10 +34,6 @@ pub(super) fn objects(objects: &[Manifest]) -> Value {
     let digests: BTreeMap<String, ContentDigest> =
         objects.iter().map(|object| (object.key().to_string(), object.digest())).collect();
     json!({ "objects": digests })
-}
-
-pub(super) fn settings(settings: &BTreeMap<TargetKey, Settings>) -> Value {
-    json!({ "settings": settings })
 }
 
 pub(super) fn deletions(targets: &BTreeMap<TargetKey, BTreeSet<ObjectKey>>) -> Value {

@@ -7,16 +7,17 @@ mod admission;
 mod budget;
 mod digest;
 mod release;
+mod settings;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::accepted::Accepted;
-use crate::compile::{Desired, DesiredApp, DesiredState};
+use crate::compile::{Desired, DesiredState};
 use crate::definition::DeletionBudget;
 use crate::model::{
-    AppKey, ContentDigest, Manifest, MoveKey, ObjectKey, Part, PartDigest, PartKey, Plan, Settings,
-    TargetKey, Work, merkle_root,
+    AppKey, ContentDigest, Manifest, MoveKey, ObjectKey, Part, PartDigest, PartKey, Plan, TargetKey, Work,
+    merkle_root,
 };
 use crate::wanted::Bundles;
 
@@ -44,11 +45,12 @@ pub fn plan(planning: &Planning<'_>, desired: &DesiredState) -> Plan {
     }
     for (app, wish) in &desired.apps {
         if let Desired::App(wish) = wish {
-            settings_part(planning, desired, app, wish, &mut parts);
+            settings::part(planning, desired, app, wish, &mut parts);
             release::part(planning, desired, app, wish, &mut parts);
         }
     }
     prune_parts(planning, desired, &mut parts);
+    budget::judge(planning, &mut parts);
     let mut parts: Vec<Part> = parts.into_values().collect();
     keep_known_edges(&mut parts);
     let leaves: Vec<ContentDigest> = parts
@@ -101,36 +103,6 @@ fn platform_part(
     }
 }
 
-fn settings_part(
-    planning: &Planning<'_>,
-    desired: &DesiredState,
-    app: &AppKey,
-    wish: &DesiredApp,
-    parts: &mut Parts,
-) {
-    let differs = |(target, settings): &(&TargetKey, &Settings)| {
-        let key = MoveKey::new(app.clone(), (*target).clone());
-        planning
-            .accepted
-            .moves
-            .get(&key)
-            .is_none_or(|state| state.settings.number == 0 || state.settings.value != **settings)
-    };
-    let changed: BTreeMap<TargetKey, Settings> = wish
-        .settings
-        .iter()
-        .filter(differs)
-        .map(|(target, settings)| (target.clone(), settings.clone()))
-        .collect();
-    if changed.is_empty() {
-        return;
-    }
-    let key = PartKey::Settings(app.clone());
-    let digest = digest::part(desired, &key, digest::settings(&wish.settings), &BTreeSet::new());
-    let work = Work::Settings { settings: changed };
-    parts.insert(key.clone(), Part { key, digest, after: BTreeSet::new(), approvals: Vec::new(), work });
-}
-
 /// Whole apps, whole targets and platforms of targets that are no longer desired.
 fn prune_parts(planning: &Planning<'_>, desired: &DesiredState, parts: &mut Parts) {
     if desired.hidden.platform {
@@ -177,9 +149,9 @@ fn insert_prune(
     parts: &mut Parts,
 ) {
     let digest: PartDigest = digest::part(desired, &key, digest::deletions(&targets), &BTreeSet::new());
-    let approvals = budget::needs(planning, &targets).into_iter().collect();
-    // A namespace goes after the apps in it.
+    // A namespace goes after the apps in it; what an app leaves behind, after it runs where it goes.
     let after = match &key {
+        PartKey::PruneApp(app) => moves_elsewhere(planning, app, &targets, parts),
         PartKey::PrunePlatform(target) => parts
             .iter()
             .filter(|(_, part)| matches!(&part.work, Work::Prune { targets } if targets.contains_key(target)))
@@ -187,7 +159,31 @@ fn insert_prune(
             .collect(),
         _ => BTreeSet::new(),
     };
-    parts.insert(key.clone(), Part { key, digest, after, approvals, work: Work::Prune { targets } });
+    parts.insert(
+        key.clone(),
+        Part { key, digest, after, approvals: Vec::new(), work: Work::Prune { targets } },
+    );
+}
+
+/// The app's own release, if it goes to a target that it is new on while it leaves others. A rollout
+/// that is under way on what is left does not hold the deletion up: it lets go of it.
+fn moves_elsewhere(
+    planning: &Planning<'_>,
+    app: &AppKey,
+    leaves: &BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
+    parts: &Parts,
+) -> BTreeSet<PartKey> {
+    let key = PartKey::Release(app.clone());
+    let Some(Work::Release(program)) = parts.get(&key).map(|part| &part.work) else { return BTreeSet::new() };
+    let runs = |key: &MoveKey| {
+        planning.accepted.moves.get(key).is_some_and(|state| state.allocation.stable.is_some())
+    };
+    let arrives = program.to.keys().any(|key| !runs(key));
+    let under_way = planning
+        .accepted
+        .open_rollout(app)
+        .is_some_and(|start| start.back.keys().any(|key| leaves.contains_key(&key.target)));
+    if arrives && !under_way { BTreeSet::from([key]) } else { BTreeSet::new() }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Parts, Planning, budget, digest};
 use crate::compile::{DesiredApp, DesiredState};
 use crate::model::{
-    Allocation, AppKey, BundleDigest, MoveKey, ObjectKey, Part, PartKey, Program, TargetKey, Wave, Work,
+    Allocation, AppKey, BundleDigest, MoveKey, ObjectKey, Part, PartKey, Program, Wave, Work,
 };
 use crate::wanted::Bundles;
 
@@ -71,12 +71,6 @@ pub(super) fn part(
             new.into_iter().filter(|key| !held.contains(key) && !budget::is_protected(key)).collect(),
         );
     }
-    let going: BTreeMap<TargetKey, BTreeSet<ObjectKey>> = removed
-        .iter()
-        .filter(|(_, keys): &(&MoveKey, &BTreeSet<ObjectKey>)| !keys.is_empty())
-        .map(|(key, keys)| (key.target.clone(), keys.clone()))
-        .collect();
-    let approvals = budget::needs(planning, &going).into_iter().collect();
     let kinds = wish
         .release
         .bundles
@@ -88,7 +82,7 @@ pub(super) fn part(
         .collect();
     let program = Program { release: wish.release.id, to, kinds, rules, waves, removed, added };
     let work = Work::Release(Box::new(program));
-    parts.insert(key.clone(), Part { key, digest: part_digest, after, approvals, work });
+    parts.insert(key.clone(), Part { key, digest: part_digest, after, approvals: Vec::new(), work });
 }
 
 /// Whether a target moves: its stable bundle is another one.

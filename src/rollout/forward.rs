@@ -196,13 +196,7 @@ impl Rollout {
         }
         let left: std::collections::BTreeSet<MoveKey> =
             self.moves.iter().filter(|(_, progress)| progress.left).map(|(key, _)| key.clone()).collect();
-        let outcome = if left.is_empty() {
-            Outcome::Succeeded
-        } else if left.len() == self.moves.len() {
-            Outcome::Cancelled("every target of it went away".to_owned())
-        } else {
-            Outcome::Partial(left)
-        };
+        let outcome = if left.is_empty() { Outcome::Succeeded } else { Outcome::Partial(left) };
         self.end(outcome, effects);
     }
 }

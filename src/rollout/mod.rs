@@ -197,6 +197,8 @@ pub enum Event {
         /// Where.
         at: MoveKey,
     },
+    /// Its app was suspended and goes on: clocks begin anew.
+    Resumed,
     /// A newer release takes its place.
     Newer {
         /// The newer part.
@@ -236,14 +238,14 @@ pub enum Effect {
 
 impl Rollout {
     /// The rollout that a start begins. It moves with [`Event::Started`].
-    pub fn new(start: &RolloutStart, settings: impl Fn(&MoveKey) -> u64) -> Self {
+    pub fn new(start: &RolloutStart) -> Self {
         let moves = start
             .back
             .iter()
             .map(|(key, back)| {
                 let progress = MoveProgress {
                     allocation: back.clone(),
-                    settings: settings(key),
+                    settings: start.settings.get(key).copied().unwrap_or_default(),
                     stage: Stage::Waiting,
                     since: start.at,
                     progressed: start.at,

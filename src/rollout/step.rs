@@ -33,6 +33,7 @@ pub fn step(mut rollout: Rollout, event: &Event, now: Timestamp) -> (Rollout, Ve
                 progress.left = true;
             }
         }
+        Event::Resumed => rollout.resumed(now),
         Event::Newer { part } => rollout.superseded(*part, now, &mut effects),
         Event::Command { by, command } => rollout.command(by, *command, now, &mut effects),
         Event::Tick => {}
@@ -110,8 +111,28 @@ impl Rollout {
         }
     }
 
+    /// Nothing was written meanwhile, so nothing could have got ready: every clock begins anew.
+    fn resumed(&mut self, now: Timestamp) {
+        for progress in self.moves.values_mut() {
+            progress.since = now;
+            progress.progressed = now;
+            progress.sighting = None;
+            progress.heard = progress.heard.map(|_| now);
+        }
+        match &mut self.phase {
+            Phase::Admitting { since } => *since = now,
+            Phase::Forward(cursor) | Phase::Soaking(cursor) => cursor.since = now,
+            Phase::Paused(..) | Phase::Back(_) | Phase::Stuck(..) | Phase::Ended(_) => {}
+        }
+    }
+
     /// Moves on as far as what is known allows.
     fn advance(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        // Nothing is left to watch, to wait for or to bring back.
+        if !self.moves.is_empty() && self.moves.values().all(|progress| progress.left) {
+            self.end(Outcome::Cancelled("every target of it went away".to_owned()), effects);
+            return;
+        }
         loop {
             let before = (self.phase.clone(), self.stages());
             match &self.phase {
@@ -177,11 +198,11 @@ impl Rollout {
     }
 
     /// After a failure the bundle is not tried again where it had begun, and where a cluster
-    /// refused it.
+    /// refused it or a person stopped it before it began.
     fn is_held_after(&self, outcome: &Outcome, stage: &Stage) -> bool {
         match outcome {
             Outcome::RolledBack(_) => *stage == Stage::Restored,
-            Outcome::Rejected(_) => *stage != Stage::Settled,
+            Outcome::Rejected(_) | Outcome::Cancelled(_) => *stage != Stage::Settled,
             _ => false,
         }
     }

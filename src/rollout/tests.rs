@@ -188,10 +188,12 @@ impl World {
             },
             revision: None,
             back: targets.iter().map(|(key, target)| (key.clone(), target.held.clone())).collect(),
+            settings: targets.keys().map(|key| (key.clone(), 1)).collect(),
+            spared: BTreeMap::new(),
             stored: BTreeMap::new(),
             at: at(0),
         };
-        let rollout = Rollout::new(&start, |_| 1);
+        let rollout = Rollout::new(&start);
         let mut world =
             Self { rollout, targets, record: Vec::new(), end: None, ended_at: 0, allocations: Vec::new() };
         world.happen(Event::Started, 0);

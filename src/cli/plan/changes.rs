@@ -51,7 +51,7 @@ impl Changes {
                 let before = state.accepted.platform.get(target).map(|platform| platform.value.as_slice());
                 changes.compare(target, before.unwrap_or_default(), objects);
             }
-            Work::Settings { settings } => {
+            Work::Settings { settings, .. } => {
                 let crate::model::PartKey::Settings(app) = &part.key else { return changes };
                 let nothing = Settings::default();
                 for (target, after) in settings {

@@ -105,7 +105,7 @@ impl View<'_> {
         }
         match &part.work {
             Work::Platform { objects } => format!("{} objects", objects.len()),
-            Work::Settings { settings } => format!("settings of {}", settings.len()),
+            Work::Settings { settings, .. } => format!("settings of {}", settings.len()),
             Work::Release(program) => {
                 let sum = |sets: &BTreeMap<_, BTreeSet<_>>| sets.values().map(BTreeSet::len).sum::<usize>();
                 format!("+{} -{}", sum(&program.added), sum(&program.removed))
@@ -169,7 +169,7 @@ fn places(part: &Part) -> String {
             PartKey::Platform(target) => BTreeSet::from([target]),
             _ => BTreeSet::new(),
         },
-        Work::Settings { settings } => settings.keys().collect(),
+        Work::Settings { settings, .. } => settings.keys().collect(),
         Work::Release(program) => program.to.keys().map(|key| &key.target).collect(),
         Work::Prune { targets } => targets.keys().collect(),
     };

@@ -25,6 +25,7 @@ impl Environment {
                 if !self.accepted.suspended.contains_key(app) {
                     return Err(CommandError::Refused(format!("{app} is not suspended")));
                 }
+                self.thaw(app).map_err(|error| CommandError::Failed(error.to_string()))?;
                 self.write(&EnvironmentEvent::Resumed { app: app.clone(), by: by.to_owned() })?;
                 format!("{app} goes on")
             }

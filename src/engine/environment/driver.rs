@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Environment;
-use super::record::{RecordError, RolloutRecord, settings_numbers};
-use crate::accepted::{EnvironmentEvent, Outcome, RolloutStart};
+use super::record::{RecordError, RolloutRecord};
+use crate::accepted::{Accepted, EnvironmentEvent, Outcome, RolloutStart};
 use crate::compile::Desired;
 use crate::model::{
-    Allocation, ContentDigest, MoveKey, Part, PartKey, Plan, Program, RolloutId, Timestamp, Work,
+    Allocation, AppKey, ContentDigest, MoveKey, Part, PartKey, Plan, Program, RolloutId, Timestamp, Work,
 };
 use crate::plan::Admission;
 use crate::port::ledger::Sequence;
@@ -28,6 +28,12 @@ impl Environment {
     /// follows.
     pub(super) fn drive(&mut self, id: &RolloutId, event: &Event) -> Result<(), RecordError> {
         let Some(driver) = self.rollouts.get(id) else { return Ok(()) };
+        // While it is suspended nothing is written, so what is seen and the time that goes by say
+        // nothing about the release.
+        let passive = matches!(event, Event::Tick | Event::Observed { .. } | Event::Admitted { .. });
+        if passive && self.is_frozen(&driver.rollout) {
+            return Ok(());
+        }
         let now = self.now();
         let before = driver.rollout.clone();
         let expected = driver.sequence;
@@ -46,6 +52,25 @@ impl Environment {
             driver.sequence = sequence;
         }
         self.effect(id, effects, now)
+    }
+
+    /// Whether a rollout stands still: somebody, or Git, suspended its app.
+    fn is_frozen(&self, rollout: &Rollout) -> bool {
+        let suspended = |key: &MoveKey| {
+            self.accepted.suspended.contains_key(&key.app)
+                || self.accepted.moves.get(key).is_some_and(|state| state.settings.value.suspended)
+        };
+        rollout.moves.iter().any(|(key, progress)| !progress.left && suspended(key))
+    }
+
+    /// Lets the clocks of an app's open rollout begin anew, before what makes it go on is recorded:
+    /// after a crash in between it is still suspended and nothing is lost.
+    pub(super) fn thaw(&mut self, app: &AppKey) -> Result<(), RecordError> {
+        let Some(id) = self.accepted.open_rollout(app).map(|start| start.id.clone()) else { return Ok(()) };
+        match self.rollouts.get(&id) {
+            Some(driver) if self.is_frozen(&driver.rollout) => self.drive(&id, &Event::Resumed),
+            _ => Ok(()),
+        }
     }
 
     fn effect(&mut self, id: &RolloutId, effects: Vec<Effect>, _now: Timestamp) -> Result<(), RecordError> {
@@ -79,6 +104,26 @@ impl Environment {
             if fresh {
                 self.drive(&id, &Event::Started)?;
             }
+            self.catch_up(&id)?;
+        }
+        Ok(())
+    }
+
+    /// Tells a rollout of settings that were accepted right before a crash.
+    fn catch_up(&mut self, id: &RolloutId) -> Result<(), RecordError> {
+        let Some(driver) = self.rollouts.get(id) else { return Ok(()) };
+        let newer: Vec<(MoveKey, u64)> = driver
+            .rollout
+            .moves
+            .iter()
+            .filter(|(key, _)| !self.accepted.has_left(id, key))
+            .filter_map(|(key, progress)| {
+                let number = self.accepted.moves.get(key)?.settings.number;
+                (number > progress.settings).then(|| (key.clone(), number))
+            })
+            .collect();
+        for (at, number) in newer {
+            self.drive(id, &Event::Settings { at, number })?;
         }
         Ok(())
     }
@@ -105,15 +150,18 @@ impl Environment {
                 let (target, objects) = (target.clone(), objects.clone());
                 self.append(&EnvironmentEvent::Platform { target, objects, part: part.digest })?;
             }
-            (PartKey::Settings(app), Work::Settings { settings }) => {
-                let (app, settings) = (app.clone(), settings.clone());
+            (PartKey::Settings(app), Work::Settings { settings, removed }) => {
+                let (app, settings, removed) = (app.clone(), settings.clone(), removed.clone());
+                if settings.values().any(|settings| !settings.suspended) {
+                    self.thaw(&app)?;
+                }
                 let keys: Vec<MoveKey> =
                     settings.keys().map(|target| MoveKey::new(app.clone(), target.clone())).collect();
                 let rollout = self.accepted.open_rollout(&app).map(|start| start.id.clone());
-                self.append(&EnvironmentEvent::Settings { app, settings, part: part.digest })?;
+                self.append(&EnvironmentEvent::Settings { app, settings, removed, part: part.digest })?;
                 if let Some(id) = rollout {
                     for at in keys {
-                        let number = self.accepted.moves.get(&at).map_or(0, |state| state.settings.number);
+                        let number = settings_number(&self.accepted, &at);
                         self.drive(&id, &Event::Settings { at, number })?;
                     }
                 }
@@ -152,11 +200,21 @@ impl Environment {
         let id = RolloutId::new(&self.name, self.accepted.rollouts + 1);
         let at = self.now();
         let revision = self.revision();
-        let start = RolloutStart { id: id.clone(), part: part.clone(), revision, back, stored, at };
+        let settings: BTreeMap<MoveKey, u64> =
+            back.keys().map(|key| (key.clone(), settings_number(&self.accepted, key))).collect();
+        let spared = program
+            .to
+            .iter()
+            .filter_map(|(key, bundle)| {
+                let keys = self.accepted.buried(key, self.bundles.get(bundle)?.keys());
+                (!keys.is_empty()).then(|| (key.clone(), keys))
+            })
+            .collect();
+        let start =
+            RolloutStart { id: id.clone(), part: part.clone(), revision, back, settings, spared, stored, at };
         tracing::info!(rollout = %id, part = %part.key, digest = %part.digest, "a rollout starts");
         self.append(&EnvironmentEvent::RolloutStarted(Box::new(start.clone())))?;
-        let settings = settings_numbers(&self.accepted);
-        let rollout = Rollout::new(&start, |key| settings.get(key).copied().unwrap_or_default());
+        let rollout = Rollout::new(&start);
         self.rollouts
             .insert(id.clone(), Driver { rollout, sequence: Sequence::EMPTY, unfinished: Vec::new() });
         self.drive(&id, &Event::Started)
@@ -180,6 +238,11 @@ impl Environment {
         }
         Ok(stored)
     }
+}
+
+/// The number of an app's settings on a target.
+fn settings_number(accepted: &Accepted, key: &MoveKey) -> u64 {
+    accepted.moves.get(key).map_or(0, |state| state.settings.number)
 }
 
 fn allocations(effects: &[Effect]) -> Vec<(MoveKey, Allocation)> {

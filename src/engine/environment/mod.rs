@@ -405,3 +405,6 @@ impl Environment {
 fn view(rollout: &Rollout) -> RolloutView {
     RolloutView { going_back: rollout.is_going_back(), paused: matches!(rollout.phase, Phase::Paused(..)) }
 }
+
+#[cfg(test)]
+mod tests;

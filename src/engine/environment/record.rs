@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Environment;
 use super::driver::Driver;
-use crate::accepted::{Accepted, EnvironmentEvent, PartSummary, PlanSummary};
+use crate::accepted::{EnvironmentEvent, PartSummary, PlanSummary};
 use crate::model::{
     Allocation, Bundle, BundleDigest, ClusterFacts, ClusterName, ContentDigest, MoveKey, Plan, RolloutId,
     Timestamp, sha256,
@@ -163,8 +163,7 @@ impl Environment {
 
     fn recover_rollout(&mut self, id: &RolloutId) -> Result<Driver, RecordError> {
         let start = self.accepted.open[id].clone();
-        let settings = settings_numbers(&self.accepted);
-        let mut rollout = Rollout::new(&start, |key| settings.get(key).copied().unwrap_or_default());
+        let mut rollout = Rollout::new(&start);
         let stream = StreamName::rollout(id.as_str())?;
         let mut sequence = Sequence::EMPTY;
         let mut effects = Vec::new();
@@ -174,16 +173,13 @@ impl Environment {
             let (next, last) = step(rollout, &body.event, record.at);
             rollout = next;
             effects = last;
-            for (key, allocation) in &body.allocations {
+            let counts = |(key, _): &&(MoveKey, Allocation)| !self.accepted.has_left(id, key);
+            let allocations: Vec<_> = body.allocations.iter().filter(counts).cloned().collect();
+            for (key, allocation) in &allocations {
                 self.accepted.allocate(key, allocation);
             }
             sequence = record.sequence;
         }
         Ok(Driver { rollout, sequence, unfinished: effects })
     }
-}
-
-/// The settings that are in force, by their numbers.
-pub(super) fn settings_numbers(accepted: &Accepted) -> BTreeMap<MoveKey, u64> {
-    accepted.moves.iter().map(|(key, state)| (key.clone(), state.settings.number)).collect()
 }

@@ -272,7 +272,10 @@ impl Environment {
         if let Some(key) = away {
             return (Sync::Waiting, format!("the cluster {} does not answer", key.target.cluster));
         }
-        match moves.iter().find(|(_, status)| !status.applied || status.stable != status.desired) {
+        let open = |status: &MoveStatus| {
+            !status.applied || status.trouble.is_some() || status.stable != status.desired
+        };
+        match moves.iter().find(|(_, status)| open(status)) {
             Some((key, status)) => {
                 let trouble = status.trouble.clone().unwrap_or_else(|| "on its way".to_owned());
                 (Sync::Syncing, format!("{}: {trouble}", key.target))
