@@ -1,6 +1,6 @@
 //! The append-only record on a local directory, and one in memory.
 //!
-//! [`LocalLedger`] keeps each stream in a file of chained frames ([`frame`]), objects by digest and
+//! [`LocalLedger`] keeps each stream in a file of chained frames (`frame`), objects by digest and
 //! snapshots beside them. One process at a time may write. What the events mean is their owners'
 //! business, and nothing here ever rewrites one.
 
