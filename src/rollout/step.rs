@@ -202,6 +202,8 @@ impl Rollout {
     fn is_held_after(&self, outcome: &Outcome, stage: &Stage) -> bool {
         match outcome {
             Outcome::RolledBack(_) => *stage == Stage::Restored,
+            // A cluster that was silent has not judged the release: it is asked again.
+            Outcome::Rejected(failure) if failure.kind == FailureKind::NoAnswer => false,
             Outcome::Rejected(_) | Outcome::Cancelled(_) => *stage != Stage::Settled,
             _ => false,
         }

@@ -199,7 +199,11 @@ impl Environment {
         let moves: BTreeMap<MoveKey, MoveStatus> =
             keys.into_iter().map(|key| (key.clone(), self.move_status(&key, desired))).collect();
         let components = || moves.values().flat_map(|status| status.components.values());
-        let health = HealthStatus::worst(components().map(|report| report.status));
+        // Of what no worker has seen yet nothing is known.
+        let health = match components().next() {
+            Some(_) => HealthStatus::worst(components().map(|report| report.status)),
+            None => HealthStatus::Unknown,
+        };
         let failed = self.accepted.last_failure.get(app).cloned();
         let (sync, message) = self.sync(app, desired, &moves, failed.as_ref());
         AppStatus { sync, health, message, moves, failed }
