@@ -12,10 +12,12 @@ pub mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::artifact::Keys;
 use crate::git::{Poll, Wake};
@@ -31,6 +33,11 @@ use source::{Source, SourceStatus};
 /// So many messages may wait for an environment. A worker that finds it full waits itself, which
 /// slows its cluster's reports and nothing else.
 const MESSAGES: usize = 256;
+
+/// So long the workers may finish what they have under way when the engine is told to stop: a pass
+/// takes less, and the process must be gone within 5 s. One that is cut off loses nothing, since
+/// every write may be made again.
+const GRACE: Duration = Duration::from_secs(4);
 
 /// What the engine is made of.
 pub struct Parts {
@@ -185,7 +192,8 @@ impl Engine {
         let Self { parts, handle, source, changed } = self;
         let epoch = next_epoch(parts.ledger.as_ref())?;
         let mut loops: JoinSet<Result<(), EngineError>> = JoinSet::new();
-        let staff = Staff { parts: Arc::new(parts), epoch, stop: stop.clone(), changed };
+        let workers = TaskTracker::new();
+        let staff = Staff { parts: Arc::new(parts), epoch, stop: stop.clone(), changed, workers };
         for name in known_environments(staff.parts.ledger.as_ref())? {
             staff.seat(&handle, &name, &mut loops)?;
         }
@@ -224,6 +232,10 @@ impl Engine {
         while let Some(ended) = loops.join_next().await {
             ended.map_err(|_| EngineError::Loop)??;
         }
+        staff.workers.close();
+        if tokio::time::timeout(GRACE, staff.workers.wait()).await.is_err() {
+            tracing::warn!(workers = staff.workers.len(), "some workers are still writing and are cut off");
+        }
         Ok(())
     }
 }
@@ -260,6 +272,7 @@ struct Staff {
     epoch: Epoch,
     stop: CancellationToken,
     changed: watch::Sender<u64>,
+    workers: TaskTracker,
 }
 
 impl Staff {
@@ -301,14 +314,14 @@ impl Staff {
     /// What starts the workers of an environment's clusters.
     fn hire(&self, messages: mpsc::Sender<Message>) -> Hire {
         let parts = self.parts.clone();
-        let stop = self.stop.clone();
+        let (stop, workers) = (self.stop.clone(), self.workers.clone());
         let mut running: BTreeMap<ClusterName, CancellationToken> = BTreeMap::new();
         Box::new(move |name, access, task| {
             let token = stop.child_token();
             if let Some(before) = running.insert(name.clone(), token.clone()) {
                 before.cancel();
             }
-            tokio::spawn(worker::run::run(worker::run::Bench {
+            workers.spawn(worker::run::run(worker::run::Bench {
                 name: name.clone(),
                 access: access.clone(),
                 connect: parts.connect.clone(),
