@@ -5,6 +5,8 @@
 #![allow(dead_code, reason = "compiled into several test binaries, each of which uses a part")]
 #![allow(clippy::unwrap_used, reason = "what a test asserts about its own data may unwrap")]
 
+pub mod life;
+pub mod neutral;
 pub mod site;
 pub mod stories;
 
@@ -26,6 +28,8 @@ use sluice::git::{
 use sluice::ledger::MemoryLedger;
 use sluice::model::{AppKey, ClusterName, CommitId, Manifest, Timestamp};
 use sluice::port::cluster::{Cluster, ClusterError, Connect};
+use sluice::port::ledger::Ledger;
+use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +62,16 @@ struct Running {
     handle: Handle,
     stop: CancellationToken,
     task: JoinHandle<Result<(), EngineError>>,
+    /// An engine's own threads, so that all of it can end at once; none once they have ended.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl World {
@@ -142,14 +156,24 @@ impl World {
 
     /// Starts an engine on the ledger as it is.
     pub fn start(&mut self) {
+        self.start_with(self.ledger.clone(), self.connect());
+    }
+
+    /// What reaches the site's clusters.
+    pub fn connect(&self) -> Arc<dyn Connect> {
+        Arc::new(SiteConnect(self.site.clusters.clone()))
+    }
+
+    /// Starts an engine on threads of its own, with what stands between it and the world.
+    pub fn start_with(&mut self, ledger: Arc<dyn Ledger>, connect: Arc<dyn Connect>) {
         assert!(self.engine.is_none(), "an engine runs already");
         let policy = UrlPolicy { local_paths: true, ..UrlPolicy::default() };
         let url = RepositoryUrl::parse(self.repository().to_str().unwrap(), policy).unwrap();
         let store = Store::open(&self.folder.path().join("store.git"), url, StoreOptions::default()).unwrap();
         let engine = Engine::new(Parts {
-            ledger: self.ledger.clone(),
+            ledger,
             clock: Arc::new(SystemClock),
-            connect: Arc::new(SiteConnect(self.site.clusters.clone())),
+            connect,
             keys: Arc::new(Keys::default()),
             repository: Arc::new(store),
             trunk: "main".to_owned(),
@@ -158,25 +182,24 @@ impl World {
         });
         let stop = CancellationToken::new();
         let handle = engine.handle();
-        let task = tokio::spawn(engine.run(stop.clone()));
-        self.engine = Some(Running { handle, stop, task });
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let task = runtime.spawn(engine.run(stop.clone()));
+        self.engine = Some(Running { handle, stop, task, runtime: Some(runtime) });
     }
 
     /// Stops the engine as a signal would.
     pub async fn stop(&mut self) {
-        if let Some(engine) = self.engine.take() {
+        if let Some(mut engine) = self.engine.take() {
             engine.stop.cancel();
-            engine.task.await.unwrap().unwrap();
+            (&mut engine.task).await.unwrap().unwrap();
         }
     }
 
-    /// Stops the engine wherever it is, as `kill -9` would: what it has in flight is dropped.
-    pub async fn kill(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            engine.task.abort();
-            let _ = engine.task.await;
-            engine.stop.cancel();
-        }
+    /// Ends the engine wherever it is, as `kill -9` would: all that it does is dropped at once, and
+    /// nothing is told to stop.
+    pub fn kill(&mut self) {
+        self.engine.take();
     }
 
     /// How the environment stands.

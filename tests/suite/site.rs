@@ -34,20 +34,24 @@ pub struct Site {
 impl Site {
     /// A playground in real time, with quick pods and no sockets.
     pub async fn playground(clusters: &[&str]) -> Self {
+        let ready_after = std::time::Duration::from_millis(100);
+        Self::playground_with(clusters, PodBehaviour { ready_after, ..PodBehaviour::default() }).await
+    }
+
+    /// A playground in real time without sockets, whose pods behave as told.
+    pub async fn playground_with(clusters: &[&str], pods: PodBehaviour) -> Self {
         let mut options = Options::new(clusters.iter().copied());
         options.port = None;
-        options.pods =
-            PodBehaviour { ready_after: std::time::Duration::from_millis(100), ..PodBehaviour::default() };
+        options.pods = pods;
         let playground = Playground::start(options).await.unwrap();
         let clusters = playground
             .clusters()
             .map(|cluster| {
-                let engine = cluster.client(ENGINE_USER);
-                let audit = cluster.clone();
+                let (engine, audit) = (cluster.clone(), cluster.clone());
                 let site = SiteCluster {
                     admin: cluster.client("admin"),
                     connect: Arc::new(move || {
-                        Ok(Arc::new(KubeCluster::new(engine.clone())) as Arc<dyn Cluster>)
+                        Ok(Arc::new(KubeCluster::new(engine.client(ENGINE_USER))) as Arc<dyn Cluster>)
                     }),
                     writes: Arc::new(move || {
                         audit
