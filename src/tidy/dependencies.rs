@@ -2,16 +2,13 @@
 
 use super::{Fault, Tree};
 
-/// Chosen, locked and built, and about to be used by modules that are still being written.
-const AWAITED: [&str; 1] = ["jsonptr"];
-
 /// Dependencies that no line of code names.
 pub(super) fn faults(tree: &Tree) -> Vec<Fault> {
     let Some(manifest) = tree.find("Cargo.toml") else { return Vec::new() };
     let mut faults = Vec::new();
     for (line, name) in declared(&manifest.text) {
         let used = tree.rust().any(|source| uses(&source.code, &name.replace('-', "_")));
-        if !used && !AWAITED.contains(&name) {
+        if !used {
             faults.push(Fault::new(manifest, line, format!("nothing uses `{name}`: remove it")));
         }
     }
