@@ -68,10 +68,7 @@ fn objects(now: &str) -> Vec<Value> {
     objects.push(json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
         "metadata": {"name": "nginx"}, "spec": {"controller": "playground.sluice.dev/nginx"}}));
     objects.push(json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
-        "metadata": {"name": "playground"},
-        "spec": {"controllerName": "playground.sluice.dev/gateway"},
-        "status": {"conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted",
-            "message": "", "observedGeneration": 1, "lastTransitionTime": now}]}}));
+        "metadata": {"name": "sluice-playground"}, "spec": {"controllerName": "sluice.dev/playground"}}));
     objects.push(json!({"apiVersion": "v1", "kind": "Service",
         "metadata": {"name": "kubernetes", "namespace": "default",
             "labels": {"component": "apiserver", "provider": "kubernetes"}},

@@ -127,6 +127,19 @@ fn faulty_objects_are_refused_with_their_causes() {
 }
 
 #[test]
+fn the_pods_of_a_stateful_set_may_mount_its_claims() {
+    let server = Server::new();
+    let mut set = deployment("db");
+    set["kind"] = json!("StatefulSet");
+    set["spec"]["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]);
+    set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
+        json!([{"name": "data", "mountPath": "/data"}]);
+    let (code, answer) = server.post("/apis/apps/v1/namespaces/default/statefulsets", &set);
+    assert_eq!(code, 201, "{answer}");
+}
+
+#[test]
 fn unknown_fields_are_warned_of_or_refused() {
     let server = Server::new();
     let mut object = config_map("a", json!({}));

@@ -22,7 +22,7 @@ pub(super) fn check(kind: &Kind, object: &Value) -> Vec<Cause> {
         }
     }
     match kind.kind {
-        "Pod" => causes.extend(check_pod(spec, "spec")),
+        "Pod" => causes.extend(check_pod(spec, "spec", &[])),
         "CronJob" => {
             causes.extend(check_schedule(&spec["schedule"]));
             let template = &spec["jobTemplate"]["spec"]["template"];
@@ -31,7 +31,9 @@ pub(super) fn check(kind: &Kind, object: &Value) -> Vec<Cause> {
         "Job" => causes.extend(check_job_template(&spec["template"], "spec.template")),
         _ => {
             causes.extend(check_selector(kind, spec));
-            causes.extend(check_pod(&spec["template"]["spec"], "spec.template.spec"));
+            // Each pod of a StatefulSet gets its claims as volumes.
+            let claims = list(spec, "volumeClaimTemplates");
+            causes.extend(check_pod(&spec["template"]["spec"], "spec.template.spec", claims));
             let policy = &spec["template"]["spec"]["restartPolicy"];
             if policy.is_string() && policy != "Always" {
                 causes.push(Cause::unsupported("spec.template.spec.restartPolicy", policy, &["Always"]));
@@ -86,7 +88,7 @@ fn check_selector(kind: &Kind, spec: &Value) -> Option<Cause> {
 }
 
 fn check_job_template(template: &Value, path: &str) -> Vec<Cause> {
-    let mut causes = check_pod(&template["spec"], &format!("{path}.spec"));
+    let mut causes = check_pod(&template["spec"], &format!("{path}.spec"), &[]);
     let policy = &template["spec"]["restartPolicy"];
     if policy == "Always" {
         let detail = "valid values: \"OnFailure\", \"Never\"";
@@ -105,9 +107,10 @@ fn check_schedule(schedule: &Value) -> Option<Cause> {
     Some(Cause::invalid("spec.schedule", schedule, detail))
 }
 
-fn check_pod(spec: &Value, path: &str) -> Vec<Cause> {
+fn check_pod(spec: &Value, path: &str, claims: &[Value]) -> Vec<Cause> {
     let mut causes = Vec::new();
-    let volumes: Vec<&Value> = list(spec, "volumes").iter().map(|volume| &volume["name"]).collect();
+    let mut volumes: Vec<&Value> = list(spec, "volumes").iter().map(|volume| &volume["name"]).collect();
+    volumes.extend(claims.iter().map(|claim| &claim["metadata"]["name"]));
     let mut names = BTreeSet::new();
     for (group, containers) in
         [("initContainers", list(spec, "initContainers")), ("containers", list(spec, "containers"))]
