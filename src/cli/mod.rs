@@ -7,6 +7,7 @@ mod args;
 mod client;
 mod command;
 mod console;
+mod demo;
 mod diff;
 mod engine;
 mod failure;
@@ -85,5 +86,6 @@ fn run(command: &Command, console: &mut Console) -> Result<(), Failure> {
         Command::History(args) => record::tell(args, console),
         Command::State(args::State::Export(args)) => record::export(args, console),
         Command::Playground(args) => playground::run(args, console),
+        Command::Demo(args) => demo::run(args, console),
     }
 }

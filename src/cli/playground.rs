@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args;
 use super::client::runtime;
@@ -77,7 +77,10 @@ async fn serve(
 }
 
 /// Writes a file that holds a token: for its owner alone, in one step.
-fn write_private(path: &PathBuf, text: &str) -> Result<(), Failure> {
+///
+/// # Errors
+/// The file can't be written.
+pub fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::world(format!("can't write `{}`", path.display())).because(error);
     fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;

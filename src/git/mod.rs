@@ -27,7 +27,7 @@ pub use directory::read_directory;
 pub use store::{FetchLimits, Store, StoreOptions};
 pub use url::{RepositoryUrl, UrlError, UrlPolicy};
 pub use watch::{LocalWatch, Poll, Wake, WatchError, watch_directory, watch_repository};
-pub use write::{Author, WriteError, commit_files, create_repository};
+pub use write::{Author, WriteError, commit_files, create_branch, create_repository};
 
 #[cfg(test)]
 mod tests;

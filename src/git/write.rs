@@ -53,6 +53,19 @@ pub fn create_repository(path: &Path, branch: &str) -> Result<(), WriteError> {
     Repository::init_opts(path, &options).map(drop).map_err(failed("create the repository"))
 }
 
+/// Makes a branch that begins at a commit.
+///
+/// # Errors
+/// There is such a branch, the commit is not there, or the repository can't be written.
+pub fn create_branch(path: &Path, branch: &str, at: &CommitId) -> Result<(), WriteError> {
+    let repository = Repository::open(path).map_err(failed("open the repository"))?;
+    let id = git2::Oid::from_str(at.as_str()).map_err(failed("read the commit's id"))?;
+    repository
+        .reference(&format!("refs/heads/{branch}"), id, false, "branch")
+        .map(drop)
+        .map_err(failed("make the branch"))
+}
+
 /// Adds a commit to a branch: files by path, nothing = gone. The branch is made if it is not there.
 ///
 /// # Errors

@@ -265,3 +265,18 @@ pub struct Playground {
     #[command(flatten)]
     pub client: Client,
 }
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// End after the last scene
+    #[arg(long)]
+    pub once: bool,
+    /// The folder of repository, ledger and kubeconfigs, empty or new [default: one among the
+    /// temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Keep the folder
+    #[arg(long)]
+    pub keep: bool,
+}

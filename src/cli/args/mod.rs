@@ -67,6 +67,8 @@ pub enum Command {
     State(State),
     /// Run clusters to play with, in this process
     Playground(Playground),
+    /// See it all at work: a company on clusters to play with, a bad release brought back
+    Demo(Demo),
     /// Print the JSON Schema of a kind of definition
     Schema(Schema),
     /// Print the completions of a shell
