@@ -108,6 +108,36 @@ fn fields_of(known: &Type, map: &Map<String, Value>) -> BTreeMap<PathElement, Fi
         .collect()
 }
 
+/// A JSON pointer into an object as managed fields write its path.
+pub(super) fn elements(shape: Shape, object: &Value, pointer: &str) -> Vec<PathElement> {
+    let (mut shape, mut value) = (shape, Some(object));
+    let mut path = Vec::new();
+    for token in pointer.split('/').skip(1) {
+        let name = token.replace("~1", "/").replace("~0", "~");
+        let index = name.parse::<usize>().ok().filter(|_| value.is_some_and(Value::is_array));
+        let child = match index {
+            Some(index) => value.and_then(|value| value.get(index)),
+            None => value.and_then(|value| value.get(name.as_str())),
+        };
+        let (element, inner) = match (shape, index) {
+            (Shape::ListMap(keys, known), Some(index)) => {
+                let key = child.and_then(|child| merge_key(keys, child));
+                (key.map_or(PathElement::Index(index), PathElement::Key), Shape::One(known))
+            }
+            (Shape::Set, Some(index)) => {
+                let scalar = child.map(Value::to_string);
+                (scalar.map_or(PathElement::Index(index), PathElement::Value), Shape::Any)
+            }
+            (_, Some(index)) => (PathElement::Index(index), Shape::Any),
+            (Shape::One(known), None) => (PathElement::Field(name.clone()), known.field(&name)),
+            (_, None) => (PathElement::Field(name), Shape::Any),
+        };
+        path.push(element);
+        (shape, value) = (inner, child);
+    }
+    path
+}
+
 /// The merge keys of a list element as canonical JSON; none if one is missing.
 pub(super) fn merge_key(keys: &[&str], element: &Value) -> Option<String> {
     let mut key = Map::new();

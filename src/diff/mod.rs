@@ -86,6 +86,11 @@ impl Default for Options {
     }
 }
 
+/// A JSON pointer into a live object, as the path by which managed fields name it.
+pub fn elements(live: &Manifest, pointer: &str) -> Vec<PathElement> {
+    field_set::elements(root_shape(live.api_version(), live.kind()), live.as_value(), pointer)
+}
+
 /// The drift of a live object from what is rendered.
 ///
 /// That is: a rendered field that is absent or different; a field that we applied and that is no

@@ -40,6 +40,20 @@ pub struct Entry {
     /// The uid, once it is known: an object of the same name with another uid is not ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
+    /// How a Job ended. One that has ended is never made again, though its time to live or a person
+    /// removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+/// How a Job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ended {
+    /// Enough of its pods ended well.
+    Complete,
+    /// Too many did not.
+    Failed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,6 +78,20 @@ impl Inventory {
         for key in keys {
             self.objects.entry(key.clone()).or_default();
         }
+    }
+
+    /// How a Job ended, if it has.
+    pub fn ended(&self, key: &ObjectKey) -> Option<Ended> {
+        self.objects.get(key).and_then(|entry| entry.ended)
+    }
+
+    /// Whether another inventory says the same of what is there. Uids are learned again.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.objects.len() == other.objects.len()
+            && self
+                .objects
+                .iter()
+                .all(|(key, entry)| other.objects.get(key).is_some_and(|theirs| theirs.ended == entry.ended))
     }
 
     /// The keys.

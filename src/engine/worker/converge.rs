@@ -198,3 +198,8 @@ pub(super) async fn dry_run(scene: &Scene<'_>, place: &Place<'_>, digest: Bundle
     }
     None
 }
+
+/// Whether a refusal is for want of rights, in the words of the API server's authorization.
+pub(super) fn lacks_rights(words: &str) -> bool {
+    words.contains("cannot") && words.contains("User \"sluice:tenant:")
+}

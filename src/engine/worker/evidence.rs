@@ -9,6 +9,7 @@ use super::converge::{Place, Scene};
 use super::held::Held;
 use super::prune::is_controlled_by;
 use crate::health::{self, FaultKind, HealthStatus};
+use crate::inventory::Ended;
 use crate::model::{ComponentName, Manifest, ObjectKey};
 use crate::rollout::{ComponentReport, Fault};
 
@@ -65,17 +66,8 @@ fn stopping(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport 
 }
 
 fn component(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport {
-    let missing = || ComponentReport {
-        status: HealthStatus::Missing,
-        reason: "Missing".to_owned(),
-        message: format!("{key} is not in the cluster"),
-        wanted: 1,
-        updated: 0,
-        ready: 0,
-        old: 0,
-        restarts: 0,
-        faults: Vec::new(),
-    };
+    let ended = held.inventory.as_ref().and_then(|stored| stored.inventory.ended(key));
+    let missing = || ended.map_or_else(|| missing(key), gone);
     let Some(resource) = scene.facts.find(&key.group, &key.kind) else { return missing() };
     let Some(workload) = held.newest(key, scene.cluster.live(resource, key)) else { return missing() };
     let pods = Pods::of(scene, &workload);
@@ -93,6 +85,39 @@ fn component(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport
     };
     count(&workload, &pods, &mut report);
     report
+}
+
+fn missing(key: &ObjectKey) -> ComponentReport {
+    ComponentReport {
+        status: HealthStatus::Missing,
+        reason: "Missing".to_owned(),
+        message: format!("{key} is not in the cluster"),
+        wanted: 1,
+        updated: 0,
+        ready: 0,
+        old: 0,
+        restarts: 0,
+        faults: Vec::new(),
+    }
+}
+
+/// A Job that had ended before it went.
+fn gone(ended: Ended) -> ComponentReport {
+    let (status, reason, ready) = match ended {
+        Ended::Complete => (HealthStatus::Healthy, "Complete", 1),
+        Ended::Failed => (HealthStatus::Degraded, "Failed", 0),
+    };
+    ComponentReport {
+        status,
+        reason: reason.to_owned(),
+        message: "the job has ended and is gone".to_owned(),
+        wanted: 1,
+        updated: 1,
+        ready,
+        old: 0,
+        restarts: 0,
+        faults: Vec::new(),
+    }
 }
 
 fn number(object: &Manifest, pointer: &str) -> u32 {
@@ -169,18 +194,16 @@ impl Pods {
             }
             kind => {
                 let revision = match kind {
-                    "StatefulSet" => workload.at("/status/updateRevision").and_then(Value::as_str),
+                    "StatefulSet" => {
+                        workload.at("/status/updateRevision").and_then(Value::as_str).map(str::to_owned)
+                    }
+                    "DaemonSet" => newest_revision(scene, workload),
                     _ => None,
                 };
-                let generation = workload.generation().map(|generation| generation.to_string());
                 for pod in all.into_iter().filter(|pod| is_controlled_by(pod, workload)) {
                     let current = match kind {
-                        "StatefulSet" => pod.label("controller-revision-hash") == revision,
-                        "DaemonSet" => {
-                            let template = pod.label("pod-template-generation");
-                            template.is_none()
-                                || template == generation.as_deref()
-                                || template == workload.annotation("deprecated.daemonset.template.generation")
+                        "StatefulSet" | "DaemonSet" => {
+                            pod.label("controller-revision-hash") == revision.as_deref()
                         }
                         _ => true,
                     };
@@ -213,6 +236,17 @@ fn controlled(scene: &Scene<'_>, workload: &Manifest, pods: Vec<Arc<Manifest>>) 
         owners.extend(sets.into_iter().filter(|set| is_controlled_by(set, workload)));
     }
     pods.into_iter().filter(|pod| owners.iter().any(|owner| is_controlled_by(pod, owner))).collect()
+}
+
+/// The hash of a DaemonSet's template, as its controller numbers revisions: a template that comes
+/// back gets its old hash again, and the pods that still run it are current.
+fn newest_revision(scene: &Scene<'_>, workload: &Manifest) -> Option<String> {
+    let resource = scene.facts.find("apps", "ControllerRevision")?;
+    let revisions = scene.cluster.live_in(resource, workload.namespace());
+    let number = |revision: &Arc<Manifest>| revision.at("/revision").and_then(Value::as_i64);
+    let newest =
+        revisions.into_iter().filter(|revision| is_controlled_by(revision, workload)).max_by_key(number);
+    newest.and_then(|revision| revision.label("controller-revision-hash").map(str::to_owned))
 }
 
 /// The revision that the Deployment's controller has given a ReplicaSet.

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::inventory::Inventory;
 use crate::model::{ContentDigest, Manifest, ObjectKey};
@@ -20,7 +23,13 @@ pub struct Held {
     pub(super) settled: BTreeMap<ObjectKey, (ContentDigest, ContentDigest)>,
     /// Secrets that were opened: by the digest of the sealed object.
     pub(super) opened: BTreeMap<ContentDigest, Arc<Manifest>>,
+    /// When the owner lacked rights first.
+    pub(super) powerless: Option<Instant>,
 }
+
+/// So long rights may take to be in force: an API server that is told of a Role by its watch takes
+/// a second or two, several behind one address some more.
+const RIGHTS_WITHIN: Duration = Duration::from_secs(10);
 
 /// An inventory and the shards that it was read from.
 #[derive(Debug, Default)]
@@ -30,6 +39,11 @@ pub struct StoredInventory {
 }
 
 impl Held {
+    /// Whether rights that are missing now may still come.
+    pub(super) fn is_early(&mut self) -> bool {
+        self.powerless.get_or_insert_with(Instant::now).elapsed() < RIGHTS_WITHIN
+    }
+
     /// The newer of what the watch shows and what our own write returned.
     ///
     /// Resource versions of one object rise; the API server documents them as comparable whole

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::converge::{Place, Scene};
 use super::held::{Held, StoredInventory};
-use crate::inventory::{Inventory, decode, encode, name};
+use crate::inventory::{Ended, Inventory, decode, encode, name};
 use crate::model::{ClusterFacts, FIELD_MANAGER, Manifest, ObjectKey, Resource, SYSTEM_NAMESPACE};
 use crate::port::cluster::{Apply, Cluster, ClusterError};
 
@@ -57,7 +57,7 @@ pub(super) async fn load<'h>(
     Ok(held.inventory.get_or_insert_default())
 }
 
-/// Writes the inventory, if its keys differ from what is stored. Returns the number of writes.
+/// Writes the inventory, if it says something else than what is stored. Returns the number of writes.
 pub(super) async fn store(
     scene: &Scene<'_>,
     place: &Place<'_>,
@@ -65,7 +65,7 @@ pub(super) async fn store(
     inventory: Inventory,
 ) -> Result<u32, ClusterError> {
     let stored = load(scene, place, held).await?;
-    if stored.inventory.keys() == inventory.keys() {
+    if stored.inventory.says_the_same(&inventory) {
         stored.inventory = inventory;
         return Ok(0);
     }
@@ -106,4 +106,36 @@ pub(super) async fn store(
     }
     stored.inventory = inventory;
     Ok(writes)
+}
+
+/// Notes the Jobs that have ended. Returns the number of writes.
+pub(super) async fn note_ended(
+    scene: &Scene<'_>,
+    place: &Place<'_>,
+    held: &mut Held,
+) -> Result<u32, ClusterError> {
+    let Some(resource) = scene.facts.find("batch", "Job") else { return Ok(0) };
+    let Some(stored) = &held.inventory else { return Ok(0) };
+    let mut inventory = stored.inventory.clone();
+    for key in place.wanted.objects.keys().filter(|key| key.kind == "Job" && key.group == "batch") {
+        if let Some(entry) = inventory.objects.get_mut(key)
+            && let Some(job) = scene.cluster.live(resource, key)
+            && let Some(ended) = ended(&job)
+        {
+            entry.ended = Some(ended);
+        }
+    }
+    store(scene, place, held, inventory).await
+}
+
+fn ended(job: &Manifest) -> Option<Ended> {
+    let conditions = job.at("/status/conditions").and_then(serde_json::Value::as_array)?;
+    let holds = |name: &str| {
+        conditions.iter().any(|condition| condition["type"] == name && condition["status"] == "True")
+    };
+    match (holds("Complete"), holds("Failed")) {
+        (true, _) => Some(Ended::Complete),
+        (false, true) => Some(Ended::Failed),
+        (false, false) => None,
+    }
 }

@@ -13,6 +13,7 @@ mod inventory;
 mod objects;
 mod prune;
 pub mod run;
+mod yielded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub struct Report {
     pub unreachable: bool,
     /// Whether a dry run was asked for, its answer: none = the cluster would take it.
     pub admitted: Option<Option<String>>,
+    /// Whether another pass soon may come to more, though nothing that is followed changes.
+    pub again: bool,
 }
 
 /// Why a pass could not begin.
@@ -140,6 +143,9 @@ impl Worker {
         const FOR_EVIDENCE: [(&str, &str); 3] = [("", "Pod"), ("apps", "ReplicaSet"), ("", "Namespace")];
         let mut kinds: BTreeSet<Resource> =
             FOR_EVIDENCE.iter().filter_map(|(group, kind)| self.facts.find(group, kind)).cloned().collect();
+        if wanted.values().flat_map(|set| set.objects.keys()).any(|key| key.kind == "DaemonSet") {
+            kinds.extend(self.facts.find("apps", "ControllerRevision").cloned());
+        }
         for set in wanted.values() {
             let keys = set.objects.keys().chain(&set.remove);
             kinds.extend(keys.filter_map(|key| self.facts.find(&key.group, &key.kind)).cloned());
@@ -181,6 +187,12 @@ async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) 
     } else {
         converge::converge(scene, &place, &mut held).await
     };
+    if !waits {
+        match inventory::note_ended(scene, &place, &mut held).await {
+            Ok(writes) => outcome.writes += writes,
+            Err(error) => outcome.fail_inventory(&error),
+        }
+    }
     // What is still to go, or can't be deleted, does not make what is wanted less there: it is told
     // to people and holds no release up.
     let (applied, refused) = (outcome.trouble.is_none(), outcome.refused);
@@ -188,11 +200,16 @@ async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) 
         prune::prune(scene, &place, here, &mut held, &mut outcome).await;
     }
     let mut admitted = None;
+    let mut again = outcome.trouble.is_some() && !outcome.refused;
     if let Owner::App(app) = &owner
         && let Some(digest) = here.apps.get(app).and_then(|share| share.dry_run)
         && !waits
     {
-        admitted = Some(converge::dry_run(scene, &place, digest).await);
+        let answer = converge::dry_run(scene, &place, digest).await;
+        // Rights that were granted a moment ago are not in force at once.
+        let early = answer.as_deref().is_some_and(converge::lacks_rights) && held.is_early();
+        again |= early;
+        admitted = (!early).then_some(answer);
     }
     let evidence = Evidence {
         allocation: wanted.allocation,
@@ -203,7 +220,7 @@ async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) 
         components: evidence::components(scene, &place, &held),
     };
     let Outcome { writes, unreachable, .. } = outcome;
-    (Report { target: target.clone(), owner, evidence, writes, unreachable, admitted }, held)
+    (Report { target: target.clone(), owner, evidence, writes, unreachable, admitted, again }, held)
 }
 
 impl Report {

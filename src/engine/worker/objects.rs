@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::converge::{Place, Scene};
 use super::held::Held;
+use super::yielded;
 use crate::diff::{self, Difference, DifferenceKind};
 use crate::model::{ContentDigest, FIELD_MANAGER, Manifest, ObjectKey, Resource, SCALE_MANAGER, is_sealed};
 use crate::port::cluster::{Apply, ClusterError, Patch};
@@ -28,15 +29,14 @@ pub(super) async fn bring(
     };
     let object = opened(scene, held, &wanted.manifest)?;
     let mut live = found(scene, held, resource, key).await?;
+    if live.is_none() && held.inventory.as_ref().is_some_and(|stored| stored.inventory.ended(key).is_some()) {
+        return Ok(0);
+    }
     let mut writes = 0;
     for attempt in 1..=CONFLICT_TRIES {
         match write(scene, place, held, resource, key, wanted, &object, live.clone(), &mut writes).await {
             Err(ClusterError::Conflict(_)) if attempt < CONFLICT_TRIES => {
-                live = scene.cluster.get(resource, key).await?.map(Arc::new);
-                match &live {
-                    Some(live) => held.written.insert(key.clone(), live.clone()),
-                    None => held.written.remove(key),
-                };
+                live = reread(scene, held, resource, key).await?;
             }
             other => return other.map(|()| writes),
         }
@@ -57,12 +57,22 @@ async fn found(
     if live.is_some() || !held.written.contains_key(key) {
         return Ok(held.newest(key, live));
     }
-    let there = scene.cluster.get(resource, key).await?.map(Arc::new);
-    match &there {
-        Some(there) => held.written.insert(key.clone(), there.clone()),
+    reread(scene, held, resource, key).await
+}
+
+/// The object as the API server has it now.
+async fn reread(
+    scene: &Scene<'_>,
+    held: &mut Held,
+    resource: &Resource,
+    key: &ObjectKey,
+) -> Result<Option<Arc<Manifest>>, ClusterError> {
+    let live = scene.cluster.get(resource, key).await?.map(Arc::new);
+    match &live {
+        Some(live) => held.written.insert(key.clone(), live.clone()),
         None => held.written.remove(key),
     };
-    Ok(there)
+    Ok(live)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one object's whole situation, used here alone")]
@@ -81,28 +91,41 @@ async fn write(
         ignore: wanted.owned_elsewhere.iter().cloned().collect(),
         ..diff::Options::default()
     };
+    let object = &yielded::to_owners(object, live.as_deref(), &wanted.owned_elsewhere);
     let digest = object.digest();
     let differences = diff::differ(object, live.as_deref(), &options);
     let mut now = live.clone();
+    // What others added is not undone by applying, so a dry run says nothing of it.
+    let (added, only) = (differences.iter().any(is_foreign), differences.iter().all(is_foreign));
     if !differences.is_empty()
-        && !is_settled(scene, place, held, resource, key, object, live.as_deref()).await?
+        && !is_known_settled(held, key, object, live.as_deref())
+        && (added || !is_settled(scene, place, held, resource, key, object, live.as_deref()).await?)
     {
-        let sent = fenced(object, live.as_deref());
-        *writes += 1;
         let user = place.user();
-        let apply = Apply {
-            object: &sent,
-            manager: FIELD_MANAGER,
-            force: true,
-            dry_run: false,
-            as_user: user.as_deref(),
+        let mut result = match live.as_deref() {
+            Some(live) if only => live.clone(),
+            live => {
+                *writes += 1;
+                let apply = Apply {
+                    object: &fenced(object, live),
+                    manager: FIELD_MANAGER,
+                    force: true,
+                    dry_run: false,
+                    as_user: user.as_deref(),
+                };
+                scene.cluster.apply(resource, apply).await?
+            }
         };
-        let mut result = scene.cluster.apply(resource, apply).await?;
         if let Some(operations) = removal(&diff::differ(object, Some(&result), &options), &result) {
+            held.written.insert(key.clone(), Arc::new(result));
             *writes += 1;
             let patch =
                 Patch { key, operations: &operations, manager: FIELD_MANAGER, as_user: user.as_deref() };
             result = scene.cluster.patch(resource, patch).await?;
+            if diff::differ(object, Some(&result), &options).iter().any(is_foreign) {
+                // The server keeps it: asking for the same again would never end.
+                held.settled.insert(key.clone(), (object.digest(), comparable(&result)));
+            }
         }
         let result = Arc::new(result);
         held.written.insert(key.clone(), result.clone());
@@ -110,6 +133,16 @@ async fn write(
     }
     held.applied.insert(key.clone(), digest);
     scale(scene, place, held, resource, key, wanted, now.as_deref(), writes).await
+}
+
+fn is_foreign(difference: &Difference) -> bool {
+    difference.kind == DifferenceKind::Foreign
+}
+
+/// Whether a difference was found to be none before, with both sides as they are.
+fn is_known_settled(held: &Held, key: &ObjectKey, object: &Manifest, live: Option<&Manifest>) -> bool {
+    let Some(live) = live else { return false };
+    held.settled.get(key).is_some_and(|known| *known == (object.digest(), comparable(live)))
 }
 
 /// Whether the API server itself sees no difference: what is wanted and what is live are the same
@@ -126,9 +159,6 @@ async fn is_settled(
 ) -> Result<bool, ClusterError> {
     let Some(live) = live else { return Ok(false) };
     let pair = (object.digest(), comparable(live));
-    if held.settled.get(key) == Some(&pair) {
-        return Ok(true);
-    }
     if held.applied.get(key).is_some_and(|applied| *applied != pair.0) {
         return Ok(false);
     }
@@ -191,8 +221,9 @@ fn removal(differences: &[Difference], live: &Manifest) -> Option<Value> {
     // Later elements of a list first, so that the places of the earlier ones stay.
     pointers.sort_by_key(|pointer| std::cmp::Reverse(natural(pointer)));
     let mut operations = vec![
-        json!({"op": "test", "path": "/metadata/uid", "value": live.uid()}),
-        json!({"op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version()}),
+        // Written, not tested: a failed test is answered as an invalid request, this as a conflict.
+        json!({"op": "add", "path": "/metadata/uid", "value": live.uid()}),
+        json!({"op": "add", "path": "/metadata/resourceVersion", "value": live.resource_version()}),
     ];
     operations.extend(pointers.iter().map(|pointer| json!({"op": "remove", "path": pointer})));
     Some(Value::Array(operations))

@@ -19,6 +19,9 @@ use crate::port::cluster::{Cluster, ClusterError, Connect};
 /// made good within this time. A third of the silence after which a target counts as away.
 const LEVEL: Duration = Duration::from_secs(30);
 
+/// How soon a worker passes again when something may come to more by itself.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// How long wake-ups are gathered before a pass: a Deployment's rollout sends several in a burst.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -26,8 +29,9 @@ const GATHER: Duration = Duration::from_millis(20);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// How often a cluster is asked again what it serves.
-const DISCOVER_EVERY: Duration = Duration::from_secs(300);
+/// How often a cluster is asked again what it serves, beside when somebody asks to look: an app
+/// waits so long at most after the kind that it lacks was installed.
+const DISCOVER_EVERY: Duration = Duration::from_secs(60);
 
 /// What the loop of a worker is given.
 pub struct Bench {
@@ -84,6 +88,8 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
     let mut discovered = tokio::time::Instant::now();
     let mut told: BTreeMap<(TargetKey, Owner), Report> = BTreeMap::new();
     let mut level = true;
+    let mut next_level = discovered + LEVEL;
+    let mut looked = bench.task.borrow().look;
     loop {
         let task = bench.task.borrow_and_update().clone();
         let reports = worker.pass(&task.share, &task.bundles).await.map_err(|error| words(&error))?;
@@ -91,6 +97,10 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
             return Err(error);
         }
         *failures = 0;
+        let wait = match reports.iter().any(|report| report.again) {
+            true => next_level.min(tokio::time::Instant::now() + AGAIN),
+            false => next_level,
+        };
         let news: Vec<Report> = reports
             .into_iter()
             .filter(|report| {
@@ -112,10 +122,16 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
                 Err(_) => return Ok(()),
             },
             () = cluster.changed() => false,
-            () = tokio::time::sleep(LEVEL) => true,
+            () = tokio::time::sleep_until(wait) => false,
         };
         tokio::time::sleep(GATHER).await;
-        if discovered.elapsed() >= DISCOVER_EVERY || (level && unknown_kind(&told)) {
+        // Events alone must not put it off: who listens takes silence for absence.
+        level |= tokio::time::Instant::now() >= next_level;
+        if level {
+            next_level = tokio::time::Instant::now() + LEVEL;
+        }
+        let asked = std::mem::replace(&mut looked, bench.task.borrow().look) != looked;
+        if asked || discovered.elapsed() >= DISCOVER_EVERY || (level && unknown_kind(&told)) {
             worker.learn(discover(bench, cluster.as_ref()).await.map_err(|error| words(&error))?);
             discovered = tokio::time::Instant::now();
         }
