@@ -17,6 +17,12 @@ impl MoveProgress {
             self.ready = ready;
             self.progressed = now;
         }
+        // The last of a release that is left may take its whole grace to end.
+        let old = evidence.components.values().map(|report| report.old).sum();
+        if self.old.is_some_and(|before| old < before) {
+            self.progressed = now;
+        }
+        self.old = Some(self.old.map_or(old, |before| before.min(old)));
         self.sight(evidence, now);
         self.evidence = Some(evidence.clone());
     }

@@ -100,10 +100,13 @@ pub struct MoveProgress {
     pub stage: Stage,
     /// Since when.
     pub since: Timestamp,
-    /// When one more pod got ready, or the stage changed.
+    /// When one more pod got ready, one of another release went, or the stage changed.
     pub progressed: Timestamp,
     /// How many pods of the release were ready at most.
     pub ready: u32,
+    /// How many pods of another release there were at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<u32>,
     /// When its worker last said anything under this allocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Timestamp>,
@@ -250,6 +253,7 @@ impl Rollout {
                     since: start.at,
                     progressed: start.at,
                     ready: 0,
+                    old: None,
                     heard: None,
                     sighting: None,
                     evidence: None,

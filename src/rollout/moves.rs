@@ -14,6 +14,7 @@ impl MoveProgress {
         self.since = now;
         self.progressed = now;
         self.ready = 0;
+        self.old = None;
     }
 
     /// What the worker said under the allocation and settings in force.

@@ -187,7 +187,7 @@ impl Rollout {
                 end.allocations.insert(key.clone(), allocation);
             }
             if let Some(bundle) = program.to.get(key)
-                && self.is_held_after(&outcome, &progress.stage)
+                && self.is_held_after(&outcome, key, &progress.stage)
             {
                 end.holds.insert(key.clone(), *bundle);
             }
@@ -197,11 +197,15 @@ impl Rollout {
         effects.push(Effect::End(Box::new(end)));
     }
 
-    /// After a failure the bundle is not tried again where it had begun, and where a cluster
+    /// After a failure the bundle is not tried again where the failure was seen (where it was seen
+    /// nowhere, as after an abort: where it had begun), and where a cluster
     /// refused it or a person stopped it before it began.
-    fn is_held_after(&self, outcome: &Outcome, stage: &Stage) -> bool {
+    fn is_held_after(&self, outcome: &Outcome, key: &MoveKey, stage: &Stage) -> bool {
         match outcome {
-            Outcome::RolledBack(_) => *stage == Stage::Restored,
+            Outcome::RolledBack(failure) => match &failure.at {
+                Some(at) if !self.moves.get(at).is_none_or(|progress| progress.left) => at == key,
+                _ => *stage == Stage::Restored,
+            },
             // A cluster that was silent has not judged the release: it is asked again.
             Outcome::Rejected(failure) if failure.kind == FailureKind::NoAnswer => false,
             Outcome::Rejected(_) | Outcome::Cancelled(_) => *stage != Stage::Settled,
