@@ -75,6 +75,9 @@ impl Store {
         if !kind.namespaced {
             metadata.remove("namespace");
         }
+        if kind.kind == "DaemonSet" {
+            count_template(object, 1);
+        }
     }
 
     /// Carries over what a client can't change and counts the generation. `status` says whether the
@@ -119,6 +122,12 @@ impl Store {
         if kind.generation && counts_as_change(kind, old, new) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
             new["metadata"]["generation"] = json!(generation);
+        }
+        if kind.kind == "DaemonSet" {
+            let before = old["metadata"]["annotations"][TEMPLATE_GENERATION].as_str();
+            let number: u64 = before.and_then(|text| text.parse().ok()).unwrap_or(1);
+            let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
+            count_template(new, number + u64::from(changed));
         }
     }
 
@@ -227,4 +236,11 @@ pub(crate) fn object_field<'a>(object: &'a mut Value, field: &str) -> Option<&'a
 fn random_suffix() -> String {
     let random = uuid::Uuid::new_v4();
     random.as_bytes()[..5].iter().map(|byte| NAME_LETTERS[usize::from(*byte) % 27] as char).collect()
+}
+
+/// How often the template of a DaemonSet has changed: pods carry it as a label.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+fn count_template(set: &mut Value, number: u64) {
+    set["metadata"]["annotations"][TEMPLATE_GENERATION] = json!(number.to_string());
 }
