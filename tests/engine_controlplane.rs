@@ -28,6 +28,7 @@ async fn site(plane: &'static ControlPlane, tenant: &str) -> Site {
     let engine = client(plane, ENGINE).await;
     let tenant = tenant.to_owned();
     let cluster = SiteCluster {
+        away: Arc::default(),
         admin: client(plane, ADMIN).await,
         connect: Arc::new(move || Ok(Arc::new(KubeCluster::new(engine.clone())) as Arc<dyn Cluster>)),
         writes: Arc::new(move || {
@@ -58,4 +59,30 @@ macro_rules! stories {
 stories! {
     a_first_release_settles "settles";
     a_bad_image_is_brought_back "badimage";
+    a_crash_loop_is_brought_back_and_held "crashloop";
+    a_release_that_never_gets_ready_is_brought_back "neverready";
+    a_failed_first_release_is_held "firstfails";
+    a_good_commit_overtakes_a_failing_release "overtakes";
+    recreate_never_runs_two_releases "recreate";
+    a_stateful_set_moves_by_ordinal "ordinal";
+    a_daemon_set_is_brought_back "daemon";
+    a_job_runs_once "job";
+    a_cron_job_changes_at_commit "cron";
+    configuration_is_released_and_brought_back "config";
+    a_secret_is_opened_in_the_cluster_alone "secret";
+    replicas_are_settings "replicas";
+    edits_by_hand_are_healed "edits";
+    data_edited_by_hand_is_healed "data";
+    deleted_objects_come_back "deleted";
+    an_autoscaler_keeps_its_replicas "scaler";
+    a_field_owned_elsewhere_is_not_fought_over "elsewhere";
+    a_dropped_component_goes_after_the_soak "dropped";
+    a_removed_app_goes_and_its_data_stays "removed";
+    an_emptied_repository_removes_nothing_unapproved "emptied";
+    a_refused_app_keeps_everything "refused";
+    apps_move_in_the_order_of_their_dependencies "order";
+    an_immutable_field_is_refused_by_name "immutable";
+    an_object_over_the_limit_is_refused "overlimit";
+    an_app_waits_for_its_kind "widgets";
+    an_object_that_admission_denies_is_named "denied";
 }

@@ -18,4 +18,30 @@ macro_rules! stories {
 stories! {
     a_first_release_settles: "east";
     a_bad_image_is_brought_back: "east";
+    a_crash_loop_is_brought_back_and_held: "east";
+    a_release_that_never_gets_ready_is_brought_back: "east";
+    a_failed_first_release_is_held: "east";
+    a_good_commit_overtakes_a_failing_release: "east";
+    recreate_never_runs_two_releases: "east";
+    a_stateful_set_moves_by_ordinal: "east";
+    a_daemon_set_is_brought_back: "east";
+    a_job_runs_once: "east";
+    a_cron_job_changes_at_commit: "east";
+    configuration_is_released_and_brought_back: "east";
+    a_secret_is_opened_in_the_cluster_alone: "east";
+    replicas_are_settings: "east";
+    edits_by_hand_are_healed: "east";
+    data_edited_by_hand_is_healed: "east";
+    deleted_objects_come_back: "east";
+    an_autoscaler_keeps_its_replicas: "east";
+    a_field_owned_elsewhere_is_not_fought_over: "east";
+    a_dropped_component_goes_after_the_soak: "east";
+    a_removed_app_goes_and_its_data_stays: "east";
+    an_emptied_repository_removes_nothing_unapproved: "east";
+    a_refused_app_keeps_everything: "east";
+    apps_move_in_the_order_of_their_dependencies: "east";
+    an_immutable_field_is_refused_by_name: "east";
+    an_object_over_the_limit_is_refused: "east";
+    one_bad_target_brings_all_back: "east" "west";
+    a_cluster_that_is_away_leaves_others_going: "east" "west";
 }

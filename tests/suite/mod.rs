@@ -5,10 +5,12 @@
 #![allow(dead_code, reason = "compiled into several test binaries, each of which uses a part")]
 #![allow(clippy::unwrap_used, reason = "what a test asserts about its own data may unwrap")]
 
+pub mod ledger;
 pub mod life;
 pub mod neutral;
 pub mod site;
 pub mod stories;
+pub mod watching;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -36,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 pub use site::{Site, SiteCluster};
 
 /// How long anything may take to become true: twice what the slowest story takes on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// Hands the engine the clients of a site, whatever the definition says.
 struct SiteConnect(BTreeMap<String, SiteCluster>);
@@ -44,6 +46,9 @@ struct SiteConnect(BTreeMap<String, SiteCluster>);
 impl Connect for SiteConnect {
     fn connect(&self, name: &ClusterName, _: &Access) -> Result<Arc<dyn Cluster>, ClusterError> {
         let cluster = self.0.get(name.as_str()).ok_or_else(|| ClusterError::NotFound(name.to_string()))?;
+        if cluster.away.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(ClusterError::Unreachable("nobody answers".to_owned()));
+        }
         (cluster.connect)()
     }
 }
@@ -54,6 +59,9 @@ pub struct World {
     pub tenant: String,
     folder: tempfile::TempDir,
     pub ledger: Arc<MemoryLedger>,
+    pub keys: Arc<Keys>,
+    /// Never to be seen in a status.
+    pub canary: Option<String>,
     engine: Option<Running>,
     commits: i64,
 }
@@ -83,6 +91,8 @@ impl World {
             tenant: tenant.to_owned(),
             folder,
             ledger: Arc::new(MemoryLedger::new()),
+            keys: Arc::new(Keys::default()),
+            canary: None,
             engine: None,
             commits: 0,
         };
@@ -123,15 +133,16 @@ impl World {
             .keys()
             .map(|name| {
                 format!(
-                    "apiVersion: sluice.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}}}\nspec: {{environment: \
+                    "apiVersion: sluice.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}, labels: {{name: {name}}}}}\nspec: {{environment: \
                      dev, access: {{playground: {{}}}}}}\n"
                 )
             })
             .collect();
         let tenant = format!(
             "apiVersion: sluice.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: {}}}\nspec:\n  namespaces: {{default: \
-             {{}}}}\n",
-            self.tenant
+             {{}}}}\n  kinds: {{allow: [{}]}}\n",
+            self.tenant,
+            self.kinds()
         );
         self.commit(
             "the platform",
@@ -139,8 +150,26 @@ impl World {
                 ("sluice.yaml", Some(fleet)),
                 ("platform/clusters.yaml", Some(&clusters.join("---\n"))),
                 ("platform/tenant.yaml", Some(&tenant)),
+                ("platform/releases.yaml", Some(RELEASES)),
             ],
         );
+    }
+
+    /// A kind of this tenant alone, for what is not served everywhere.
+    pub fn kinds(&self) -> String {
+        format!("Widget.{}.example", self.tenant)
+    }
+
+    /// Commits an app, given its spec.
+    pub fn commit_app(&mut self, name: &str, spec: &str) -> CommitId {
+        let path = format!("tenants/{}/{name}.yaml", self.tenant);
+        self.commit(&format!("app {name}"), &[(&path, Some(&app(name, spec)))])
+    }
+
+    /// Removes the file of an app.
+    pub fn remove_app(&mut self, name: &str) -> CommitId {
+        let path = format!("tenants/{}/{name}.yaml", self.tenant);
+        self.commit(&format!("no app {name}"), &[(&path, None)])
     }
 
     /// Commits the app `web` with an image and further lines of its spec.
@@ -151,7 +180,11 @@ impl World {
     }
 
     pub fn app(&self) -> AppKey {
-        format!("{}/web", self.tenant).parse().unwrap()
+        self.app_called("web")
+    }
+
+    pub fn app_called(&self, name: &str) -> AppKey {
+        format!("{}/{name}", self.tenant).parse().unwrap()
     }
 
     /// Starts an engine on the ledger as it is.
@@ -174,7 +207,7 @@ impl World {
             ledger,
             clock: Arc::new(SystemClock),
             connect,
-            keys: Arc::new(Keys::default()),
+            keys: self.keys.clone(),
             repository: Arc::new(store),
             trunk: "main".to_owned(),
             poll: Poll::new(Duration::from_secs(2), "suite"),
@@ -221,10 +254,15 @@ impl World {
     pub async fn until(&self, what: &str, mut holds: impl FnMut(&EnvironmentStatus) -> bool) -> Duration {
         let begun = Instant::now();
         loop {
-            if let Some(status) = self.status()
-                && holds(&status)
-            {
-                return begun.elapsed();
+            if let Some(status) = self.status() {
+                if let Some(canary) = &self.canary {
+                    let text = serde_json::to_string(&status.apps).unwrap()
+                        + &format!("{:?} {:?}", status.pending, status.diagnostics);
+                    assert!(!text.contains(canary.as_str()), "a secret is in the status");
+                }
+                if holds(&status) {
+                    return begun.elapsed();
+                }
             }
             if let Some(engine) = &self.engine
                 && engine.task.is_finished()
@@ -236,26 +274,41 @@ impl World {
         }
     }
 
-    /// Waits until the app `web` is synced with a commit and healthy.
+    /// Waits until the app `web` is synced with a commit.
     pub async fn until_synced(&self, commit: &CommitId) -> Duration {
-        let app = self.app();
-        self.until(&format!("{app} is synced with {commit}"), |status| {
-            status.revision.as_ref().is_some_and(|revision| revision.branch == *commit)
-                && status.rollouts.is_empty()
-                && status.apps.get(&app).is_some_and(|app| app.sync == Sync::Synced)
-        })
-        .await
+        self.until_app("web", commit, Sync::Synced).await
     }
 
     /// Waits until the release of a commit was brought back.
     pub async fn until_rolled_back(&self, commit: &CommitId) -> Duration {
-        let app = self.app();
-        self.until(&format!("{app} is rolled back from {commit}"), |status| {
+        self.until_app("web", commit, Sync::RolledBack).await
+    }
+
+    /// Waits until an app stands so with a commit, and nothing of it moves.
+    pub async fn until_app(&self, name: &str, commit: &CommitId, sync: Sync) -> Duration {
+        let key = self.app_called(name);
+        self.until(&format!("{key} is {sync:?} with {commit}"), |status| {
             status.revision.as_ref().is_some_and(|revision| revision.branch == *commit)
-                && status.rollouts.is_empty()
-                && status.apps.get(&app).is_some_and(|app| app.sync == Sync::RolledBack)
+                && status.rollouts.values().all(|rollout| rollout.app != key)
+                && status.apps.get(&key).is_some_and(|app| app.sync == sync)
         })
         .await
+    }
+
+    /// Waits until something is true of a cluster.
+    pub async fn until_true<F>(&self, what: &str, mut holds: impl FnMut() -> F)
+    where
+        F: Future<Output = bool>,
+    {
+        let begun = Instant::now();
+        while !holds().await {
+            assert!(begun.elapsed() < LIMIT, "waited in vain until {what}: {:#?}", self.status());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub fn app_status(&self, name: &str) -> Option<AppStatus> {
+        self.status()?.apps.get(&self.app_called(name)).cloned()
     }
 
     pub fn cluster(&self, name: &str) -> &SiteCluster {
@@ -277,10 +330,37 @@ pub fn web(image: &str, more: &str) -> String {
     format!(
         "apiVersion: sluice.dev/v1alpha1\nkind: App\nmetadata: {{name: web}}\nspec:\n  image: {image}\n  port: \
          8080\n  health: /healthz\n  resources: {{cpu: 10m, memory: 16Mi}}\n  replicas: 3\n  grayRelease: \
-         quick\n{more}---\napiVersion: sluice.dev/v1alpha1\nkind: GrayRelease\nmetadata: {{name: quick}}\nspec: \
-         {{strategy: rolling, timeouts: {{fault: 3s, progress: 20s}}}}\n"
+         quick\n{more}"
     )
 }
+
+/// The definition of an app, given its spec.
+pub fn app(name: &str, spec: &str) -> String {
+    format!("apiVersion: sluice.dev/v1alpha1\nkind: App\nmetadata: {{name: {name}}}\nspec:\n{spec}")
+}
+
+/// How stories release.
+const RELEASES: &str = "\
+apiVersion: sluice.dev/v1alpha1
+kind: GrayRelease
+metadata: {name: quick}
+spec: {strategy: rolling, timeouts: {fault: 3s, progress: 20s, admit: 20s}}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: GrayRelease
+metadata: {name: hasty}
+spec: {strategy: rolling, timeouts: {fault: 3s, progress: 6s, admit: 5s}}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: GrayRelease
+metadata: {name: soaked}
+spec: {strategy: rolling, soak: 3s, timeouts: {fault: 3s, progress: 20s}}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: GrayRelease
+metadata: {name: stop-first}
+spec: {strategy: recreate, timeouts: {fault: 3s, progress: 20s}}
+";
 
 /// Runs a story with its own world; the engine is stopped at the end.
 pub async fn tell<F>(site: Site, tenant: &str, story: impl FnOnce(World) -> F)

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use kube::api::{Api, DynamicObject, ListParams};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, PropagationPolicy,
+};
 use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::Value;
 use sluice::cluster::KubeCluster;
 use sluice::model::Manifest;
 use sluice::playground::controllers::PodBehaviour;
@@ -20,6 +24,8 @@ pub struct SiteCluster {
     pub admin: kube::Client,
     /// What the engine gets.
     pub connect: ConnectFn,
+    /// Whether the engine finds nobody there.
+    pub away: Arc<AtomicBool>,
     /// Writes of the engine so far that the API server granted, dry runs left out.
     pub writes: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
@@ -49,6 +55,7 @@ impl Site {
             .map(|cluster| {
                 let (engine, audit) = (cluster.clone(), cluster.clone());
                 let site = SiteCluster {
+                    away: Arc::default(),
                     admin: cluster.client("admin"),
                     connect: Arc::new(move || {
                         Ok(Arc::new(KubeCluster::new(engine.client(ENGINE_USER))) as Arc<dyn Cluster>)
@@ -80,7 +87,7 @@ impl Site {
 }
 
 impl SiteCluster {
-    fn api(&self, api_version: &str, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+    pub fn api(&self, api_version: &str, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         match namespace {
@@ -105,6 +112,38 @@ impl SiteCluster {
                 Manifest::new(value).unwrap()
             })
             .collect()
+    }
+
+    /// Deletes an object as the administrator; it may be gone a moment later.
+    pub async fn delete(&self, api: &str, kind: &str, namespace: Option<&str>, name: &str) {
+        let how = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Background),
+            ..DeleteParams::default()
+        };
+        self.api(api, kind, namespace).delete(name, &how).await.unwrap();
+    }
+
+    /// Changes an object by hand, as `kubectl edit` would.
+    pub async fn edit(&self, api: &str, kind: &str, namespace: Option<&str>, name: &str, change: Value) {
+        let how = PatchParams { field_manager: Some("kubectl-edit".to_owned()), ..PatchParams::default() };
+        self.api(api, kind, namespace).patch(name, &how, &Patch::Strategic(change)).await.unwrap();
+    }
+
+    /// Applies an object as another manager, taking what it needs.
+    pub async fn apply(&self, manager: &str, object: Value) {
+        let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+        let metadata = |field: &str| object["metadata"][field].as_str().map(str::to_owned);
+        let (namespace, name) = (metadata("namespace"), metadata("name").unwrap());
+        let api = self.api(&text("apiVersion"), &text("kind"), namespace.as_deref());
+        api.patch(&name, &PatchParams::apply(manager).force(), &Patch::Apply(&object)).await.unwrap();
+    }
+
+    /// Whether the API server would take an object of a namespace.
+    pub async fn would_take(&self, namespace: &str, object: &Value) -> bool {
+        let (api, kind) = (object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
+        let how = PostParams { dry_run: true, ..PostParams::default() };
+        let object = serde_json::from_value(object.clone()).unwrap();
+        self.api(api, kind, Some(namespace)).create(&how, &object).await.is_ok()
     }
 
     /// How many writes of the engine there were so far.

@@ -1,14 +1,43 @@
 //! The stories.
 
+pub mod clusters;
+pub mod configuration;
+pub mod failing;
+pub mod kinds;
+pub mod refusals;
+pub mod removals;
+pub mod settings;
+
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{World, text};
 
+pub use clusters::*;
+pub use configuration::*;
+pub use failing::*;
+pub use kinds::*;
+pub use refusals::*;
+pub use removals::*;
+pub use settings::*;
+
 const GOOD: &str = "registry.acme.example/shop/web:1.0.0";
 const BETTER: &str = "registry.acme.example/shop/web:1.1.0";
 const BAD: &str = "registry.acme.example/shop/web:1.2.0-bad";
+const CRASH: &str = "registry.acme.example/shop/web:1.2.0-crash";
+const NEVER: &str = "registry.acme.example/shop/web:1.2.0-never";
+
+/// Where a Deployment, a StatefulSet, a DaemonSet and a Job have their image.
+const IMAGE: &str = "/spec/template/spec/containers/0/image";
+
+/// A component of an app, with one container.
+fn component(name: &str, image: &str, more: &str) -> String {
+    format!(
+        "    {name}:\n      containers:\n        main:\n          image: {image}\n          ports: {{http: {{port: \
+         8080}}}}\n          resources: {{cpu: 10m, memory: 16Mi}}\n{more}"
+    )
+}
 
 /// A first release gets ready; then nothing is written any more, not even for a commit that changes
 /// nothing rendered.
@@ -18,7 +47,7 @@ pub async fn a_first_release_settles(mut world: World) -> World {
     world.until_synced(&commit).await;
     let deployment = world.deployment("east").await;
     assert_eq!(deployment.at("/spec/replicas").and_then(Value::as_u64), Some(3));
-    assert_eq!(text(&deployment, "/spec/template/spec/containers/0/image"), GOOD);
+    assert_eq!(text(&deployment, IMAGE), GOOD);
     let before = world.cluster("east").count_writes();
     let same = world.commit("a word", &[("README.md", Some("nothing rendered"))]);
     world.until_synced(&same).await;
@@ -48,6 +77,6 @@ pub async fn a_bad_image_is_brought_back(mut world: World) -> World {
     world.until_rolled_back(&bad).await;
     let good = world.commit_web(BETTER, "");
     world.until_synced(&good).await;
-    assert_eq!(text(&world.deployment("east").await, "/spec/template/spec/containers/0/image"), BETTER);
+    assert_eq!(text(&world.deployment("east").await, IMAGE), BETTER);
     world
 }
