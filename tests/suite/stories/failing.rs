@@ -74,7 +74,7 @@ pub async fn a_crash_loop_is_brought_back_and_held(mut world: World) -> World {
 
 /// A release whose pods run and never get ready goes back when its time without progress is over.
 pub async fn a_release_that_never_gets_ready_is_brought_back(mut world: World) -> World {
-    let first = world.commit_app("web", &web_under("hasty", GOOD));
+    let first = world.commit_app("web", &web_under("quick", GOOD));
     world.start();
     world.until_synced(&first).await;
     let (_, failure) = fails(&mut world, &web_under("hasty", NEVER)).await;
@@ -82,7 +82,7 @@ pub async fn a_release_that_never_gets_ready_is_brought_back(mut world: World) -
     let waited = failure.found.duration_since(failure.since).as_secs();
     assert!((6..=12).contains(&waited), "judged {waited} s after the last progress");
     assert!(failure.message.contains("of 3 pods ready"), "says what is missing: {failure}");
-    let good = world.commit_app("web", &web_under("hasty", BETTER));
+    let good = world.commit_app("web", &web_under("quick", BETTER));
     world.until_synced(&good).await;
     world
 }

@@ -216,6 +216,7 @@ impl World {
                     components,
                 };
                 reports.push(Report {
+                    again: false,
                     target: target.clone(),
                     owner: Owner::App(app.clone()),
                     evidence,
