@@ -414,6 +414,7 @@ async fn on_a_control_plane(plane: &'static ControlPlane, tenant: String) -> (Si
     let engine = config(plane, ENGINE).await;
     let of = tenant.clone();
     let cluster = SiteCluster {
+        away: Arc::default(),
         admin: Client::try_from(config(plane, ADMIN).await).unwrap(),
         // A client of its own each time, since its connections end with the engine.
         connect: Arc::new(move || {

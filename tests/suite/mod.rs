@@ -2,7 +2,11 @@
 //!
 //! A [`Site`] is where the clusters are; a [`World`] is a fleet repository, a ledger and an engine
 //! on it. Waiting is always for something to become true, within a limit; nothing sleeps to be right.
-#![allow(dead_code, reason = "compiled into several test binaries, each of which uses a part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "compiled into several test binaries, each of which uses a part"
+)]
 #![allow(clippy::unwrap_used, reason = "what a test asserts about its own data may unwrap")]
 
 pub mod ledger;
