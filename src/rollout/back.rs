@@ -84,8 +84,10 @@ impl Rollout {
         if self.back[key].stable.is_some() {
             return progress.is_ready();
         }
+        // An object that the cluster refuses was never there: nothing is left to go.
         progress.current_evidence().is_some_and(|evidence| {
-            evidence.applied && evidence.components.values().all(super::ComponentReport::is_empty)
+            (evidence.applied || evidence.refused)
+                && evidence.components.values().all(super::ComponentReport::is_empty)
         })
     }
 }

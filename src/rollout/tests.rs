@@ -503,3 +503,23 @@ fn a_crash_after_any_prefix_ends_the_same() {
         }
     }
 }
+
+#[test]
+fn a_first_release_that_the_cluster_refuses_does_not_get_stuck() {
+    let mut world = World::new(rules(Strategy::Rolling), one("Deployment", None, Pods::Good));
+    world.happen(Event::Admitted { at: key("east"), refusal: None }, 1);
+    for second in 2..=20 {
+        let held = world.targets[&key("east")].held.clone();
+        let evidence = Evidence {
+            allocation: held.number,
+            settings: 1,
+            applied: false,
+            trouble: Some("Deployment.apps shop/web: spec.template: Invalid value".to_owned()),
+            refused: true,
+            components: BTreeMap::new(),
+        };
+        world.happen(Event::Observed { at: key("east"), evidence: Box::new(evidence) }, second);
+    }
+    let Outcome::RolledBack(failure) = world.outcome() else { panic!("{:?}", world.outcome()) };
+    assert_eq!(failure.kind, FailureKind::Refused);
+}

@@ -330,6 +330,14 @@ impl Environment {
 
     fn plan_and_admit(&mut self) -> Result<bool, RecordError> {
         let Some(compiled) = &self.compiled else { return Ok(false) };
+        // The very first time, every cluster answers or is found away before anything starts: else
+        // each that answers a moment later would bring another rollout of every app.
+        let unheard = |name: &&ClusterName| !self.away.contains_key(*name);
+        if self.accepted.moves.is_empty()
+            && compiled.desired.waiting_clusters.iter().any(|name| unheard(&name))
+        {
+            return Ok(false);
+        }
         let planning =
             Planning { accepted: &self.accepted, bundles: &self.bundles, budget: &compiled.budget };
         let plan = plan(&planning, &compiled.desired);
