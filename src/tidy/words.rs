@@ -9,26 +9,15 @@ use super::{Fault, Source, Tree};
 /// What ends in a release by mistake, or hides a gap.
 const MACROS: [&str; 3] = [concat!("todo", "!"), concat!("unimplemented", "!"), concat!("dbg", "!")];
 
-/// Where packages are fetched from is the machine's business: its clients know.
-const REGISTRY_HOSTS: [&str; 7] = [
-    concat!("crates", ".io"),
-    concat!("proxy.golang", ".org"),
-    concat!("sum.golang", ".org"),
-    concat!("pypi", ".org"),
-    concat!("registry.npmjs", ".org"),
-    concat!("deb.debian", ".org"),
-    concat!("repo1.maven", ".org"),
-];
-
-/// Written by cargo, which names the registry of every crate.
+/// Written by cargo.
 const LOCK_FILE: &str = "Cargo.lock";
 
-/// What nobody else has: folders of this machine, and what lies beside the project.
+/// What nobody else has: folders of this machine.
 fn machine_paths() -> Vec<String> {
     let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(|name| std::env::var(name).ok());
     let checkout = env!("CARGO_MANIFEST_DIR").to_owned();
     let paths = homes.chain([checkout]).filter(|path| Path::new(path).parent().is_some());
-    paths.map(|path| format!("{path}/")).chain([concat!("../", "shared").to_owned()]).collect()
+    paths.map(|path| format!("{path}/")).collect()
 }
 
 /// Forbidden words in any file, and in code macros and attributes that hide something.
@@ -46,13 +35,6 @@ fn in_text(source: &Source, paths: &[String], faults: &mut Vec<Fault>) {
     for (number, line) in source.text.lines().enumerate() {
         if let Some(path) = paths.iter().find(|path| line.contains(path.as_str())) {
             faults.push(Fault::new(source, number + 1, format!("`{path}` is a path of this machine alone")));
-        }
-        if let Some(host) = REGISTRY_HOSTS.iter().find(|host| line.contains(**host)) {
-            faults.push(Fault::new(
-                source,
-                number + 1,
-                format!("`{host}` is a registry's host: leave it out"),
-            ));
         }
     }
 }
@@ -95,8 +77,7 @@ mod tests {
     fn what_this_machine_alone_has_is_found() {
         let here = env!("CARGO_MANIFEST_DIR");
         check("README.md", &format!("a\n`cd {here}/src`\n"), &[(2, "path of this machine")]);
-        check("README.md", &format!("see {}\n", super::REGISTRY_HOSTS[0]), &[(1, "registry's host")]);
-        check("Cargo.lock", &format!("source = {}\n", super::REGISTRY_HOSTS[0]), &[]);
+        check("Cargo.lock", &format!("source = {here}/src\n"), &[]);
         check("README.md", "run /usr/bin/env in src/\n", &[]);
     }
 
