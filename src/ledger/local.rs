@@ -46,6 +46,17 @@ pub struct LocalLedger {
     drafts: AtomicU64,
 }
 
+impl Drop for LocalLedger {
+    /// Gives the lock back at once. Closing the file would not do: a program that this process is
+    /// just starting holds a copy of every open file for a moment, and the lock with it.
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            // It ends with the last copy all the same.
+            let _ = lock.unlock();
+        }
+    }
+}
+
 impl LocalLedger {
     /// Opens the ledger for writing; makes it if the directory is not there or empty.
     ///
