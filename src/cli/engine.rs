@@ -18,7 +18,10 @@ use crate::clock::SystemClock;
 use crate::cluster::KubeConnect;
 use crate::engine::environment::{EnvironmentStatus, Sync};
 use crate::engine::{Engine, EngineError, Handle, Parts};
-use crate::git::{LocalWatch, Poll, RepositoryUrl, Store, StoreOptions, UrlPolicy, Wake, watch_repository};
+use crate::git::{
+    FetchLimits, LocalWatch, Poll, RepositoryUrl, SshOptions, Store, StoreOptions, UrlPolicy, Wake,
+    watch_repository,
+};
 use crate::ledger::LocalLedger;
 use crate::port::Repository;
 use crate::port::ledger::LedgerError;
@@ -269,11 +272,25 @@ fn store(settings: &ProcessSettings, wake: &Wake) -> Result<(Store, Option<Local
             .ok(),
         None => None,
     };
-    let options =
-        StoreOptions { credentials: settings.credentials_file.value.clone(), ..StoreOptions::default() };
+    let options = store_options(settings);
+    if url.is_ssh() && options.ssh.is_none() {
+        let failure = Failure::usage("a repository behind ssh needs a key and the hosts that are known");
+        return Err(failure.help("name them with --ssh-key-file and --known-hosts-file"));
+    }
     let store = Store::open(&settings.repository_folder(), url, options)
         .map_err(|error| Failure::world("the store of the repository can't be opened").because(error))?;
     Ok((store, watch))
+}
+
+fn store_options(settings: &ProcessSettings) -> StoreOptions {
+    let ssh = settings.ssh_key_file.value.as_ref().zip(settings.known_hosts_file.value.as_ref());
+    StoreOptions {
+        credentials: settings.credentials_file.value.clone(),
+        certificates: settings.certificates_file.value.clone(),
+        ssh: ssh.map(|(key, known_hosts)| SshOptions::new(key, known_hosts)),
+        fetch: FetchLimits { stall: settings.git_timeout.value, ..FetchLimits::default() },
+        ..StoreOptions::default()
+    }
 }
 
 fn open_ledger(folder: &Path) -> Result<LocalLedger, Failure> {

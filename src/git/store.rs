@@ -12,8 +12,9 @@ use crate::port::{
 };
 
 use super::pack::{Heads, check_connected};
+use super::ssh::SshOptions;
 use super::url::{RepositoryUrl, Target};
-use super::{http, local, objects};
+use super::{http, local, objects, ssh};
 
 /// How much a fetch takes, and how long it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub struct StoreOptions {
     pub credentials: Option<PathBuf>,
     /// A file of certificates (PEM) to trust besides the machine's.
     pub certificates: Option<PathBuf>,
+    /// Key and known hosts for a repository behind ssh.
+    pub ssh: Option<SshOptions>,
     /// The limits of a fetch.
     pub fetch: FetchLimits,
     /// The limits of a tree.
@@ -128,6 +131,15 @@ impl Store {
                     limits,
                     remote: &remote,
                 };
+                session.fetch(branches, known, &odb)
+            }
+            Target::Ssh(address) => {
+                let Some(options) = &self.options.ssh else {
+                    let needs = "a private key and a file of known hosts".to_owned();
+                    return Err(FetchError::Unready { remote, needs });
+                };
+                let machine_hosts = self.url.machine_hosts;
+                let session = ssh::Session { address, machine_hosts, options, limits, remote: &remote };
                 session.fetch(branches, known, &odb)
             }
         }

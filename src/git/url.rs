@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
-/// What addresses are allowed beyond `https` to other hosts.
+/// The port of ssh.
+pub(super) const SSH_PORT: u16 = 22;
+
+/// What addresses are allowed beyond `https` and `ssh` to other hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UrlPolicy {
     /// Plain paths and `file://`.
@@ -32,6 +35,22 @@ pub(super) enum Target {
     Local(PathBuf),
     /// Behind a server.
     Http(Url),
+    /// Behind a login.
+    Ssh(SshAddress),
+}
+
+/// A repository behind a login: every part is of characters that neither a shell nor `ssh` gives a
+/// meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SshAddress {
+    /// The user, if one is named.
+    pub(super) user: Option<String>,
+    /// A name or an address, the latter without brackets.
+    pub(super) host: String,
+    /// The port, 22 unless one is named.
+    pub(super) port: u16,
+    /// The path there; `~user/...` is below a home.
+    pub(super) path: String,
 }
 
 /// Why an address is refused. No message holds the address: it may hold a password.
@@ -46,9 +65,9 @@ pub enum UrlError {
     /// A scheme that starts a program or that nobody knows.
     #[error("the scheme `{0}` is not allowed for a repository; write `https://HOST/PATH`")]
     Scheme(String),
-    /// SSH.
-    #[error("repositories over ssh are not supported yet; write `https://HOST/PATH`")]
-    SshNotSupportedYet,
+    /// Characters that a shell or a program may take for something else.
+    #[error("the {0} of the ssh URL begins with `-` or holds a character that is not allowed there")]
+    SshPart(&'static str),
     /// A local path where none is allowed.
     #[error(
         "a repository on this machine is not allowed here; write `https://HOST/PATH`, or allow local paths"
@@ -81,11 +100,11 @@ impl RepositoryUrl {
             return Err(UrlError::Option);
         }
         let target = match scheme(text) {
-            None if is_scp_form(text) => return Err(UrlError::SshNotSupportedYet),
+            None if is_scp_form(text) => Target::Ssh(scp_form(text, policy)?),
             None => local(Path::new(text), policy)?,
             Some(("https" | "http", _)) => Target::Http(remote(text, policy)?),
             Some(("file", rest)) => local(Path::new(file_path(rest)?), policy)?,
-            Some(("ssh" | "git+ssh" | "ssh+git", _)) => return Err(UrlError::SshNotSupportedYet),
+            Some(("ssh" | "git+ssh" | "ssh+git", rest)) => Target::Ssh(ssh(rest, policy)?),
             Some((other, _)) => return Err(UrlError::Scheme(other.to_owned())),
         };
         Ok(Self { target, machine_hosts: policy.machine_hosts })
@@ -95,8 +114,22 @@ impl RepositoryUrl {
     pub fn local_path(&self) -> Option<&Path> {
         match &self.target {
             Target::Local(path) => Some(path),
-            Target::Http(_) => None,
+            Target::Http(_) | Target::Ssh(_) => None,
         }
+    }
+
+    /// The host that is spoken to, if it is not this machine's disk.
+    pub fn host(&self) -> Option<&str> {
+        match &self.target {
+            Target::Local(_) => None,
+            Target::Http(url) => url.host_str(),
+            Target::Ssh(address) => Some(&address.host),
+        }
+    }
+
+    /// Whether the repository is behind a login of ssh.
+    pub fn is_ssh(&self) -> bool {
+        matches!(self.target, Target::Ssh(_))
     }
 }
 
@@ -109,6 +142,21 @@ impl fmt::Display for RepositoryUrl {
                 write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
                 url.port().map_or(Ok(()), |port| write!(f, ":{port}"))?;
                 f.write_str(url.path())
+            }
+            Target::Ssh(address) => {
+                f.write_str("ssh://")?;
+                address.user.as_ref().map_or(Ok(()), |user| write!(f, "{user}@"))?;
+                let is_v6 = address.host.contains(':');
+                if is_v6 {
+                    write!(f, "[{}]", address.host)?
+                } else {
+                    f.write_str(&address.host)?
+                }
+                if address.port != SSH_PORT {
+                    write!(f, ":{}", address.port)?;
+                }
+                let below_home = address.path.starts_with('~');
+                write!(f, "{}{}", if below_home { "/" } else { "" }, address.path)
             }
         }
     }
@@ -125,6 +173,69 @@ fn scheme(text: &str) -> Option<(&str, &str)> {
 /// `user@host:path`, which Git takes for ssh: a colon before the first slash.
 fn is_scp_form(text: &str) -> bool {
     text.split('/').next().is_some_and(|first| first.contains(':'))
+}
+
+/// `[user@]host[:port]/path` behind `ssh:`.
+fn ssh(rest: &str, policy: UrlPolicy) -> Result<SshAddress, UrlError> {
+    let malformed = || UrlError::Malformed("an ssh URL is `ssh://[USER@]HOST[:PORT]/PATH`".to_owned());
+    let (authority, path) =
+        rest.strip_prefix("//").and_then(|rest| rest.split_once('/')).ok_or_else(malformed)?;
+    let (user, server) = split_user(authority)?;
+    let (host, port) = match server.strip_prefix('[') {
+        Some(v6) => {
+            let (host, rest) = v6.split_once(']').ok_or_else(malformed)?;
+            (host, rest.strip_prefix(':'))
+        }
+        None => server.split_once(':').map_or((server, None), |(host, port)| (host, Some(port))),
+    };
+    let port = port.map(|port| port.parse::<u16>().map_err(|_| malformed())).transpose()?;
+    let below_home = path.starts_with('~');
+    let path = if below_home { path.to_owned() } else { format!("/{path}") };
+    ssh_address(user, host, port.unwrap_or(SSH_PORT), path, policy)
+}
+
+/// `[user@]host:path`, whose path begins at the home.
+fn scp_form(text: &str, policy: UrlPolicy) -> Result<SshAddress, UrlError> {
+    let (authority, path) = text.split_once(':').unwrap_or((text, ""));
+    let (user, host) = split_user(authority)?;
+    ssh_address(user, host, SSH_PORT, path.to_owned(), policy)
+}
+
+/// A user alone is no secret, with a password it is.
+fn split_user(authority: &str) -> Result<(Option<&str>, &str), UrlError> {
+    let Some((user, host)) = authority.rsplit_once('@') else { return Ok((None, authority)) };
+    if user.contains(':') { Err(UrlError::Credentials) } else { Ok((Some(user), host)) }
+}
+
+fn ssh_address(
+    user: Option<&str>,
+    host: &str,
+    port: u16,
+    path: String,
+    policy: UrlPolicy,
+) -> Result<SshAddress, UrlError> {
+    let sound = |text: &str, others: &str| {
+        !text.is_empty()
+            && !text.starts_with('-')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+    };
+    if user.is_some_and(|user| !sound(user, "._-+")) {
+        return Err(UrlError::SshPart("user"));
+    }
+    if !sound(host, ".-:_") {
+        return Err(UrlError::SshPart("host"));
+    }
+    if !sound(&path, "/._-~+@,=") {
+        return Err(UrlError::SshPart("path"));
+    }
+    if !policy.machine_hosts && is_machine_host(&host.to_ascii_lowercase()) {
+        return Err(UrlError::MachineHost(host.to_owned()));
+    }
+    let path = path.trim_end_matches('/').to_owned();
+    if path.is_empty() {
+        return Err(UrlError::SshPart("path"));
+    }
+    Ok(SshAddress { user: user.map(str::to_owned), host: host.to_owned(), port, path })
 }
 
 fn local(path: &Path, policy: UrlPolicy) -> Result<Target, UrlError> {

@@ -146,12 +146,28 @@ pub enum FetchError {
         within: Duration,
     },
     /// The server wants other credentials.
-    #[error("{remote} refuses access with status {status}; check the credentials file and what it may read")]
+    #[error("{remote} refuses access ({why}); check the credentials and what they may read")]
     Denied {
         /// The remote, without credentials.
         remote: String,
-        /// The HTTP status.
-        status: u16,
+        /// What it answered.
+        why: String,
+    },
+    /// The server is not the one that the file of known hosts knows.
+    #[error("the host key of {remote} is not in the file of known hosts ({why}); it may be another machine")]
+    HostKey {
+        /// The remote, without credentials.
+        remote: String,
+        /// What `ssh` said.
+        why: String,
+    },
+    /// The settings lack something that this remote needs.
+    #[error("{remote} needs {needs}")]
+    Unready {
+        /// The remote, without credentials.
+        remote: String,
+        /// What is needed, for people.
+        needs: String,
     },
     /// The server sends to another address. It is never followed, so no credential gets there.
     #[error("{remote} redirects to host `{host}`; write the final URL of the repository")]

@@ -33,6 +33,14 @@ pub struct ProcessSettings {
     pub branch: Sourced<String>,
     /// The file with the credentials for Git hosts.
     pub credentials_file: Sourced<Option<PathBuf>>,
+    /// The private key for a repository behind ssh.
+    pub ssh_key_file: Sourced<Option<PathBuf>>,
+    /// The hosts that ssh may talk to, with their keys.
+    pub known_hosts_file: Sourced<Option<PathBuf>>,
+    /// Certificates (PEM) that Git hosts may have besides those that the machine trusts.
+    pub certificates_file: Sourced<Option<PathBuf>>,
+    /// How long a Git host may be silent.
+    pub git_timeout: Sourced<Duration>,
     /// How often the repository is looked at without a wake-up.
     pub poll_interval: Sourced<Duration>,
     /// Where the ledger, the bare repository and the socket are.
@@ -61,6 +69,12 @@ const POLL_AT_LEAST: Duration = Duration::from_secs(1);
 /// A day without a look is as good as none.
 const POLL_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 
+/// A busy server thinks for some hundred milliseconds before it says anything.
+const GIT_TIMEOUT_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// A server that is silent for longer is not working on an answer.
+const GIT_TIMEOUT_AT_MOST: Duration = Duration::from_secs(600);
+
 impl ProcessSettings {
     /// Merges what was said.
     ///
@@ -72,6 +86,12 @@ impl ProcessSettings {
             repository: reader.read("repository", None, |text| parse::repository(text).map(Some)),
             branch: reader.read("branch", "main".to_owned(), parse::text),
             credentials_file: reader.read("credentials-file", None, |text| parse::path(text).map(Some)),
+            ssh_key_file: reader.read("ssh-key-file", None, |text| parse::path(text).map(Some)),
+            known_hosts_file: reader.read("known-hosts-file", None, |text| parse::path(text).map(Some)),
+            certificates_file: reader.read("certificates-file", None, |text| parse::path(text).map(Some)),
+            git_timeout: reader.read("git-timeout", Duration::from_secs(30), |text| {
+                parse::duration(text, GIT_TIMEOUT_AT_LEAST, GIT_TIMEOUT_AT_MOST)
+            }),
             poll_interval: reader.read("poll-interval", Duration::from_secs(60), |text| {
                 parse::duration(text, POLL_AT_LEAST, POLL_AT_MOST)
             }),
@@ -114,6 +134,9 @@ impl ProcessSettings {
         self.state_folder.value = folder.join(&self.state_folder.value);
         for path in [
             &mut self.credentials_file.value,
+            &mut self.ssh_key_file.value,
+            &mut self.known_hosts_file.value,
+            &mut self.certificates_file.value,
             &mut self.age_key_file.value,
             &mut self.kubeconfig.value,
             &mut self.socket.value,

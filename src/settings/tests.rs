@@ -38,6 +38,10 @@ fn every_setting_is_read() {
 repository: https://git.example.com/fleet.git
 branch: trunk
 credentialsFile: git.yaml
+sshKeyFile: key
+knownHostsFile: known_hosts
+certificatesFile: ca.pem
+gitTimeout: 10s
 pollInterval: 30s
 stateFolder: state
 ageKeyFile: /keys.txt
@@ -52,6 +56,10 @@ log: sluice=debug
     assert_eq!(settings.repository.value.as_deref(), Some("https://git.example.com/fleet.git"));
     assert_eq!((settings.branch.value.as_str(), settings.log.value.as_str()), ("trunk", "sluice=debug"));
     assert_eq!(settings.credentials_file.value, Some(PathBuf::from("/srv/git.yaml")));
+    assert_eq!(settings.ssh_key_file.value, Some(PathBuf::from("/srv/key")));
+    assert_eq!(settings.known_hosts_file.value, Some(PathBuf::from("/srv/known_hosts")));
+    assert_eq!(settings.certificates_file.value, Some(PathBuf::from("/srv/ca.pem")));
+    assert_eq!(settings.git_timeout.value, Duration::from_secs(10));
     assert_eq!(settings.poll_interval.value, Duration::from_secs(30));
     assert_eq!(settings.age_key_file.value, Some(PathBuf::from("/keys.txt")));
     assert_eq!(settings.kubeconfig.value, Some(PathBuf::from("/srv/kubeconfig")));

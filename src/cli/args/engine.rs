@@ -36,6 +36,18 @@ pub struct Process {
     /// The file with user and password of Git hosts
     #[arg(long, value_name = "FILE")]
     pub credentials_file: Option<String>,
+    /// The private key for a repository behind ssh
+    #[arg(long, value_name = "FILE")]
+    pub ssh_key_file: Option<String>,
+    /// The hosts that ssh may talk to, with their keys
+    #[arg(long, value_name = "FILE")]
+    pub known_hosts_file: Option<String>,
+    /// Certificates (PEM) that Git hosts may have besides those that the machine trusts
+    #[arg(long, value_name = "FILE")]
+    pub certificates_file: Option<String>,
+    /// How long a Git host may be silent [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub git_timeout: Option<String>,
     /// How often Git is looked at [default: 1m]
     #[arg(long, value_name = "DURATION")]
     pub poll_interval: Option<String>,

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn f07_f08_addresses_are_refused_when_they_are_loaded() {
     type Expected = fn(&UrlError) -> bool;
-    let cases: [(&str, Expected); 24] = [
+    let cases: [(&str, Expected); 36] = [
         ("ext::sh -c id", |e| matches!(e, UrlError::Characters)),
         ("ext::id", |e| matches!(e, UrlError::Scheme(_))),
         ("fd::17", |e| matches!(e, UrlError::Scheme(_))),
@@ -15,8 +15,20 @@ fn f07_f08_addresses_are_refused_when_they_are_loaded() {
         ("HTTPS+ext://h.example/a", |e| matches!(e, UrlError::Scheme(_))),
         ("file:///srv/a.git", |e| matches!(e, UrlError::Local)),
         ("/srv/a.git", |e| matches!(e, UrlError::Local)),
-        ("ssh://git@h.example/a", |e| matches!(e, UrlError::SshNotSupportedYet)),
-        ("git@h.example:a/b.git", |e| matches!(e, UrlError::SshNotSupportedYet)),
+        ("ssh://-oProxyCommand=id/a", |e| matches!(e, UrlError::SshPart("host"))),
+        ("ssh://-l@h.example/a", |e| matches!(e, UrlError::SshPart("user"))),
+        ("git@-oProxyCommand=id:a", |e| matches!(e, UrlError::SshPart("host"))),
+        ("git@h.example:-a", |e| matches!(e, UrlError::SshPart("path"))),
+        ("git@h.example:", |e| matches!(e, UrlError::SshPart("path"))),
+        ("ssh://h.example/", |e| matches!(e, UrlError::SshPart("path"))),
+        ("ssh://h.example/a'$(id)'", |e| matches!(e, UrlError::SshPart("path"))),
+        ("ssh://h.example/a%0ab", |e| matches!(e, UrlError::SshPart("path"))),
+        ("ssh://git:canary@h.example/a", |e| matches!(e, UrlError::Credentials)),
+        ("ssh://h.example:70000/a", |e| matches!(e, UrlError::Malformed(_))),
+        ("ssh://h.example", |e| matches!(e, UrlError::Malformed(_))),
+        ("ssh://git@169.254.169.254/a", |e| matches!(e, UrlError::MachineHost(_))),
+        ("ssh://git@[::1]/a", |e| matches!(e, UrlError::MachineHost(_))),
+        ("git@LOCALHOST:a", |e| matches!(e, UrlError::MachineHost(_))),
         ("http://h.example/a", |e| matches!(e, UrlError::PlainHttp)),
         ("https://user:canary@h.example/a", |e| matches!(e, UrlError::Credentials)),
         ("https://canary@h.example/a", |e| matches!(e, UrlError::Credentials)),
@@ -43,6 +55,11 @@ fn allowed_addresses_are_taken() {
         ("https://h.example/shop/fleet.git", UrlPolicy::default(), "https://h.example/shop/fleet.git"),
         ("https://h.example:8443/fleet/", UrlPolicy::default(), "https://h.example:8443/fleet"),
         ("https://10.0.0.7/fleet", UrlPolicy::default(), "https://10.0.0.7/fleet"),
+        ("ssh://git@h.example/shop/fleet.git", UrlPolicy::default(), "ssh://git@h.example/shop/fleet.git"),
+        ("ssh://h.example:2222/fleet/", UrlPolicy::default(), "ssh://h.example:2222/fleet"),
+        ("ssh://git@h.example/~ada/fleet", UrlPolicy::default(), "ssh://git@h.example/~ada/fleet"),
+        ("ssh://git@[2001:db8::1]:22/fleet", UrlPolicy::default(), "ssh://git@[2001:db8::1]/fleet"),
+        ("ssh://127.0.0.1/fleet", all, "ssh://127.0.0.1/fleet"),
         ("http://127.0.0.1:80/fleet", all, "http://127.0.0.1/fleet"),
         ("file:///srv/fleet.git", all, "/srv/fleet.git"),
         ("file://localhost/srv/fleet.git", all, "/srv/fleet.git"),

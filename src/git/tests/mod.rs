@@ -3,6 +3,7 @@
 mod addresses;
 mod fetches;
 mod server;
+mod ssh;
 mod trees;
 mod watches;
 
