@@ -90,6 +90,8 @@ fn tell_of_pod(world: &mut World<'_>, change: &Change, space: &str) {
         // Room for those that found none.
         add_keys(world, world.kubelet.unscheduled(Some(ROOM_FOR)));
     }
+    // Claims in deletion wait for the last pod that uses them.
+    add_all(world, "", "PersistentVolumeClaim", space, deleting);
     let states: Vec<_> =
         [&change.before, &change.after].into_iter().flatten().map(|state| labels(state)).collect();
     let pods = [&change.before, &change.after];

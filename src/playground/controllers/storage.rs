@@ -1,8 +1,12 @@
-//! Persistent volume claims: bound at once to a volume made for them.
+//! Persistent volume claims: bound at once to a volume made for them, and kept for as long as a pod
+//! uses them.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::object::{annotation, array, deleting, name, namespace, text, uid};
+use super::route::finalizers;
 use super::world::World;
 use crate::model::ObjectKey;
 use crate::playground::ObjectsError;
@@ -10,10 +14,16 @@ use crate::playground::ObjectsError;
 /// The annotation of the class that claims without one get.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
+/// The finalizer that keeps a claim while a pod uses it.
+const PROTECTION: &str = "kubernetes.io/pvc-protection";
+
 /// Binds a claim. One of a class that is not there stays pending.
 pub(super) fn reconcile(world: &mut World<'_>, key: &ObjectKey) {
     let Some(claim) = world.get(key) else { return };
-    if deleting(&claim) || text(&claim, "/status/phase") == "Bound" {
+    if deleting(&claim) {
+        return let_go(world, &claim);
+    }
+    if text(&claim, "/status/phase") == "Bound" {
         return;
     }
     let class = match text(&claim, "/spec/storageClassName") {
@@ -53,6 +63,25 @@ pub(super) fn reconcile(world: &mut World<'_>, key: &ObjectKey) {
     let status =
         json!({ "phase": "Bound", "accessModes": claim["spec"]["accessModes"], "capacity": capacity });
     world.set_status(&bound, status);
+}
+
+/// Lets a claim in deletion go once no pod that may still run uses it.
+fn let_go(world: &mut World<'_>, claim: &Arc<Value>) {
+    let pods = world.index.of_kind("", "Pod", namespace(claim));
+    let uses = |pod: &Arc<Value>| {
+        !matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
+            && array(pod, "/spec/volumes")
+                .iter()
+                .any(|volume| text(volume, "/persistentVolumeClaim/claimName") == name(claim))
+    };
+    if !finalizers(claim).any(|name| name == PROTECTION) || pods.iter().any(uses) {
+        return;
+    }
+    let mut released = Value::clone(claim);
+    if let Some(list) = released["metadata"]["finalizers"].as_array_mut() {
+        list.retain(|name| name != PROTECTION);
+    }
+    world.update(claim, released);
 }
 
 fn default_class(world: &World<'_>) -> String {

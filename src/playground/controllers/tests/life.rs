@@ -206,3 +206,25 @@ fn a_claim_binds_unless_its_class_is_unknown() {
         assert_eq!(text(&cluster.get("", "PersistentVolumeClaim", "data"), "/status/phase"), phase);
     }
 }
+
+#[test]
+fn a_claim_in_deletion_goes_with_the_last_pod_that_uses_it() {
+    let mut cluster = Cluster::new();
+    cluster.add(json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": "data", "namespace": "shop", "finalizers": ["kubernetes.io/pvc-protection"],
+        },
+        "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } },
+    }));
+    let volume = json!({ "name": "data", "persistentVolumeClaim": { "claimName": "data" } });
+    cluster.add(pod("shop:1", json!({ "spec": { "volumes": [volume] } })));
+    cluster.settle(2);
+    cluster.delete("", "PersistentVolumeClaim", "data");
+    cluster.settle(60);
+    assert!(cluster.find("", "PersistentVolumeClaim", "data").is_some(), "a pod uses it");
+    cluster.delete("", "Pod", "one");
+    cluster.settle(60);
+    assert!(cluster.find("", "Pod", "one").is_none());
+    assert!(cluster.find("", "PersistentVolumeClaim", "data").is_none(), "nobody uses it any more");
+}
