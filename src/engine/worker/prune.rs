@@ -69,7 +69,7 @@ async fn remove(
         // Somebody else made another object of this name: not ours to delete.
         return Ok(Removal::Gone(0));
     }
-    if live.at("/metadata/deletionTimestamp").is_some() {
+    if is_going(&live) {
         return Ok(Removal::Going(0));
     }
     let user = place.user();
@@ -112,11 +112,20 @@ async fn retire(scene: &Scene<'_>, place: &Place<'_>, held: &Held, outcome: &mut
             .collect();
         left.sort_by_key(|pod| std::cmp::Reverse(ordinal(pod)));
         let Some(pod) = left.first() else { continue };
-        if pod.at("/metadata/deletionTimestamp").is_some() {
+        if is_going(pod) {
             continue;
         }
-        let user = place.user();
         let pod_key = pod.key();
+        // The watch may not show yet that it was told to go, or that another stands in its place.
+        match scene.cluster.get(pods, &pod_key).await {
+            Ok(Some(now)) if now.uid() == pod.uid() && !is_going(&now) => {}
+            Ok(_) => continue,
+            Err(error) => {
+                outcome.fail(&pod_key, &error);
+                continue;
+            }
+        }
+        let user = place.user();
         let uid = pod.uid().unwrap_or_default();
         let delete = Delete { key: &pod_key, uid, resource_version: None, as_user: user.as_deref() };
         outcome.writes += 1;
@@ -124,6 +133,11 @@ async fn retire(scene: &Scene<'_>, place: &Place<'_>, held: &Held, outcome: &mut
             outcome.fail(&pod_key, &error);
         }
     }
+}
+
+/// Whether it was told to go.
+fn is_going(object: &Manifest) -> bool {
+    object.at("/metadata/deletionTimestamp").is_some()
 }
 
 fn ordinal(pod: &Manifest) -> u32 {
