@@ -61,6 +61,12 @@ stories! {
     a_bad_image_is_brought_back "badimage";
     a_crash_loop_is_brought_back_and_held "crashloop";
     a_release_that_never_gets_ready_is_brought_back "neverready";
+    a_stateful_set_that_crashes_is_brought_back_and_held "ordinalcrash";
+    a_daemon_set_that_crashes_is_brought_back_and_held "daemoncrash";
+    a_recreate_that_crashes_is_brought_back_and_held "recreatecrash";
+    a_stateful_set_that_never_gets_ready_is_brought_back "ordinalnever";
+    a_daemon_set_that_never_gets_ready_is_brought_back "daemonnever";
+    a_recreate_that_never_gets_ready_is_brought_back "recreatenever";
     a_failed_first_release_is_held "firstfails";
     a_good_commit_overtakes_a_failing_release "overtakes";
     recreate_never_runs_two_releases "recreate";
@@ -85,4 +91,11 @@ stories! {
     an_object_over_the_limit_is_refused "overlimit";
     an_app_waits_for_its_kind "widgets";
     an_object_that_admission_denies_is_named "denied";
+    an_object_of_two_apps_stays_with_its_owner "twoowners";
+    what_forges_an_owner_is_refused "forged";
+    what_no_cluster_takes_is_refused_before_it_is_sent "toolarge";
+    an_app_brings_no_kinds "nokinds";
+    a_dropped_route_goes_after_the_soak "droppedroute";
+    the_data_of_a_removed_app_goes_when_agreed "agreed";
+    a_denial_in_mid_rollout_brings_all_back "midrollout";
 }

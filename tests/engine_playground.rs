@@ -20,6 +20,12 @@ stories! {
     a_bad_image_is_brought_back: "east";
     a_crash_loop_is_brought_back_and_held: "east";
     a_release_that_never_gets_ready_is_brought_back: "east";
+    a_stateful_set_that_crashes_is_brought_back_and_held: "east";
+    a_daemon_set_that_crashes_is_brought_back_and_held: "east";
+    a_recreate_that_crashes_is_brought_back_and_held: "east";
+    a_stateful_set_that_never_gets_ready_is_brought_back: "east";
+    a_daemon_set_that_never_gets_ready_is_brought_back: "east";
+    a_recreate_that_never_gets_ready_is_brought_back: "east";
     a_failed_first_release_is_held: "east";
     a_good_commit_overtakes_a_failing_release: "east";
     recreate_never_runs_two_releases: "east";
@@ -42,6 +48,12 @@ stories! {
     apps_move_in_the_order_of_their_dependencies: "east";
     an_immutable_field_is_refused_by_name: "east";
     an_object_over_the_limit_is_refused: "east";
+    an_object_of_two_apps_stays_with_its_owner: "east";
+    what_forges_an_owner_is_refused: "east";
+    what_no_cluster_takes_is_refused_before_it_is_sent: "east";
+    an_app_brings_no_kinds: "east";
+    a_dropped_route_goes_after_the_soak: "east";
+    the_data_of_a_removed_app_goes_when_agreed: "east";
     one_bad_target_brings_all_back: "east" "west";
     a_cluster_that_is_away_leaves_others_going: "east" "west";
 }

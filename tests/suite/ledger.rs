@@ -3,7 +3,7 @@
 use sluice::accepted::{EnvironmentEvent, Outcome, RolloutStart};
 use sluice::engine::environment::RolloutRecord;
 use sluice::model::{Allocation, MoveKey, RolloutId, Timestamp, Work};
-use sluice::port::ledger::{Ledger as _, Sequence, StreamName};
+use sluice::port::ledger::{Sequence, StreamName};
 
 use super::World;
 
@@ -21,14 +21,14 @@ pub struct Told {
 impl World {
     fn events(&self) -> Vec<(Timestamp, EnvironmentEvent)> {
         let stream = StreamName::environment(&"dev".parse().unwrap());
-        let records = self.ledger.read(&stream, Sequence::EMPTY).unwrap();
+        let records = self.books.ledger().read(&stream, Sequence::EMPTY).unwrap();
         records.into_iter().map(|record| (record.at, serde_json::from_value(record.body).unwrap())).collect()
     }
 
     fn committed(&self, start: &RolloutStart) -> Option<Timestamp> {
         let Work::Release(program) = &start.part.work else { return None };
         let stream = StreamName::rollout(start.id.as_str()).unwrap();
-        self.ledger.read(&stream, Sequence::EMPTY).unwrap().into_iter().find_map(|record| {
+        self.books.ledger().read(&stream, Sequence::EMPTY).unwrap().into_iter().find_map(|record| {
             let told: RolloutRecord = serde_json::from_value(record.body).unwrap();
             let stable = |(key, to): &(MoveKey, Allocation)| {
                 to.stable.is_some() && to.stable == program.to.get(key).copied()
@@ -62,15 +62,16 @@ impl World {
     /// Everything that the ledger holds, as text.
     pub fn ledger_text(&self) -> String {
         let mut text = String::new();
-        for stream in self.ledger.streams().unwrap() {
-            for record in self.ledger.read(&stream, Sequence::EMPTY).unwrap() {
+        for stream in self.books.ledger().streams().unwrap() {
+            for record in self.books.ledger().read(&stream, Sequence::EMPTY).unwrap() {
                 text.push_str(&record.body.to_string());
             }
         }
         for (_, event) in self.events() {
             let EnvironmentEvent::RolloutStarted(start) = event else { continue };
             for digest in start.stored.values() {
-                let bytes = self.ledger.get_object(digest).unwrap().expect("a stored release is there");
+                let bytes =
+                    self.books.ledger().get_object(digest).unwrap().expect("a stored release is there");
                 text.push_str(&String::from_utf8(bytes).unwrap());
             }
         }

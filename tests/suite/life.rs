@@ -56,16 +56,18 @@ pub struct Effect {
     pub what: String,
     /// Whether it was a write to a cluster.
     pub write: bool,
+    /// The stream whose last record it made and told nobody of, if it did.
+    pub appended: Option<String>,
 }
 
 impl Effect {
     fn write(verb: &str, resource: &Resource, namespace: Option<&str>, name: &str) -> Self {
         let what = format!("{verb} {} {}/{name}", resource.plural, namespace.unwrap_or_default());
-        Self { what, write: true }
+        Self { what, write: true, appended: None }
     }
 
     fn record(what: String) -> Self {
-        Self { what, write: false }
+        Self { what, write: false, appended: None }
     }
 }
 
@@ -189,12 +191,18 @@ impl Life {
     }
 
     /// The same for calls that block. What is returned once the life is buried goes to nobody.
-    fn block<T>(&self, effect: &Effect, call: impl FnOnce() -> T, buried: impl FnOnce() -> T) -> T {
+    fn block<T>(
+        &self,
+        effect: &Effect,
+        stream: Option<&StreamName>,
+        call: impl FnOnce() -> T,
+        buried: impl FnOnce() -> T,
+    ) -> T {
         match self.begin(effect) {
             Turn::Go => return call(),
             Turn::GoAndEnd => {
                 call();
-                self.finish(effect);
+                self.finish(&Effect { appended: stream.map(ToString::to_string), ..effect.clone() });
             }
             Turn::Ended => {}
         }
@@ -228,7 +236,9 @@ impl Ledger for LivingLedger {
         }
         let kinds: Vec<&str> = events.iter().filter_map(|(_, body)| body["event"].as_str()).collect();
         let effect = Effect::record(format!("append {} to {stream}", kinds.join(", ")));
-        self.life.block(&effect, append, || Err(Lost::Storage { stream: stream.clone(), source: gone() }))
+        self.life.block(&effect, Some(stream), append, || {
+            Err(Lost::Storage { stream: stream.clone(), source: gone() })
+        })
     }
 
     fn read(&self, stream: &StreamName, after: Sequence) -> Result<Vec<Record>, LedgerError> {
@@ -245,7 +255,7 @@ impl Ledger for LivingLedger {
 
     fn put_object(&self, digest: &ContentDigest, bytes: &[u8]) -> Result<(), LedgerError> {
         let effect = Effect::record("keep an object".to_owned());
-        self.life.block(&effect, || self.inner.put_object(digest, bytes), || Err(gone()))
+        self.life.block(&effect, None, || self.inner.put_object(digest, bytes), || Err(gone()))
     }
 
     fn get_object(&self, digest: &ContentDigest) -> Result<Option<Vec<u8>>, LedgerError> {
@@ -259,7 +269,7 @@ impl Ledger for LivingLedger {
         bytes: &[u8],
     ) -> Result<(), LedgerError> {
         let effect = Effect::record(format!("keep a snapshot of {stream}"));
-        self.life.block(&effect, || self.inner.save_snapshot(stream, sequence, bytes), || Err(gone()))
+        self.life.block(&effect, None, || self.inner.save_snapshot(stream, sequence, bytes), || Err(gone()))
     }
 
     fn load_snapshot(&self, stream: &StreamName) -> Result<Option<Snapshot>, LedgerError> {

@@ -9,10 +9,15 @@
 )]
 #![allow(clippy::unwrap_used, reason = "what a test asserts about its own data may unwrap")]
 
+pub mod books;
+pub mod course;
+pub mod ending;
 pub mod ledger;
 pub mod life;
 pub mod neutral;
+pub mod process;
 pub mod site;
+pub mod stage;
 pub mod stories;
 pub mod watching;
 
@@ -25,19 +30,21 @@ use serde_json::Value;
 use sluice::artifact::Keys;
 use sluice::clock::SystemClock;
 use sluice::definition::Access;
-use sluice::engine::command::Command;
+use sluice::engine::command::{Command, CommandError};
 use sluice::engine::environment::{AppStatus, EnvironmentStatus, Sync};
 use sluice::engine::{Engine, EngineError, Handle, Parts};
 use sluice::git::{
     Author, Poll, RepositoryUrl, Store, StoreOptions, UrlPolicy, Wake, commit_files, create_repository,
 };
-use sluice::ledger::MemoryLedger;
 use sluice::model::{AppKey, ClusterName, CommitId, Manifest, Timestamp};
 use sluice::port::cluster::{Cluster, ClusterError, Connect};
 use sluice::port::ledger::Ledger;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use books::Books;
+use life::{Life, LivingConnect, LivingLedger};
 
 pub use site::{Site, SiteCluster};
 
@@ -62,7 +69,9 @@ pub struct World {
     pub site: Site,
     pub tenant: String,
     folder: tempfile::TempDir,
-    pub ledger: Arc<MemoryLedger>,
+    pub books: Books,
+    /// The present life of the engine.
+    pub life: Arc<Life>,
     pub keys: Arc<Keys>,
     /// Never to be seen in a status.
     pub canary: Option<String>,
@@ -94,7 +103,8 @@ impl World {
             site,
             tenant: tenant.to_owned(),
             folder,
-            ledger: Arc::new(MemoryLedger::new()),
+            books: Books::in_memory(),
+            life: Life::new(),
             keys: Arc::new(Keys::default()),
             canary: None,
             engine: None,
@@ -104,7 +114,7 @@ impl World {
         world
     }
 
-    fn repository(&self) -> std::path::PathBuf {
+    pub fn repository(&self) -> std::path::PathBuf {
         self.folder.path().join("fleet.git")
     }
 
@@ -138,7 +148,8 @@ impl World {
             .map(|name| {
                 format!(
                     "apiVersion: sluice.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}, labels: {{name: {name}}}}}\nspec: {{environment: \
-                     dev, access: {{playground: {{}}}}}}\n"
+                     dev, access: {}, traffic: {{provider: nginx}}}}\n",
+                    self.site.access
                 )
             })
             .collect();
@@ -191,19 +202,19 @@ impl World {
         format!("{}/{name}", self.tenant).parse().unwrap()
     }
 
-    /// Starts an engine on the ledger as it is.
+    /// Keeps the ledger in files from now on. Nothing may have been written yet.
+    pub fn keep_files(&mut self) {
+        self.books = Books::in_files(self.folder.path().join("ledger"));
+    }
+
+    /// Starts an engine on the ledger as it is, on threads of its own: another life.
     pub fn start(&mut self) {
-        self.start_with(self.ledger.clone(), self.connect());
-    }
-
-    /// What reaches the site's clusters.
-    pub fn connect(&self) -> Arc<dyn Connect> {
-        Arc::new(SiteConnect(self.site.clusters.clone()))
-    }
-
-    /// Starts an engine on threads of its own, with what stands between it and the world.
-    pub fn start_with(&mut self, ledger: Arc<dyn Ledger>, connect: Arc<dyn Connect>) {
         assert!(self.engine.is_none(), "an engine runs already");
+        self.life = Life::new();
+        let life = self.life.clone();
+        let clusters = Arc::new(SiteConnect(self.site.clusters.clone()));
+        let connect = Arc::new(LivingConnect { life: life.clone(), inner: clusters });
+        let ledger = Arc::new(LivingLedger { life, inner: self.books.ledger() });
         let policy = UrlPolicy { local_paths: true, ..UrlPolicy::default() };
         let url = RepositoryUrl::parse(self.repository().to_str().unwrap(), policy).unwrap();
         let store = Store::open(&self.folder.path().join("store.git"), url, StoreOptions::default()).unwrap();
@@ -237,6 +248,26 @@ impl World {
     /// nothing is told to stop.
     pub fn kill(&mut self) {
         self.engine.take();
+        self.life.bury();
+    }
+
+    /// Has the source and every worker look again, and waits until they have: a count of looks and
+    /// one of passes have risen.
+    pub async fn look(&self) {
+        let engine = self.engine.as_ref().expect("an engine runs");
+        let (looks, mut passes) = (engine.handle.source().looks, self.life.passes());
+        let done = *passes.borrow_and_update();
+        self.command(Command::Sync {}).await;
+        self.until("the source is looked at", |_| engine.handle.source().looks > looks).await;
+        let passed = passes.wait_for(|passes| *passes > done);
+        tokio::time::timeout(LIMIT, passed).await.expect("a worker passes").unwrap();
+    }
+
+    /// How often the source was looked at, and how many passes the workers have finished, in this
+    /// life.
+    pub fn looks(&self) -> (u64, usize) {
+        let engine = self.engine.as_ref().expect("an engine runs");
+        (engine.handle.source().looks, *self.life.passes().borrow())
     }
 
     /// How the environment stands.
@@ -252,6 +283,12 @@ impl World {
     pub async fn command(&self, command: Command) -> String {
         let engine = self.engine.as_ref().expect("an engine runs");
         engine.handle.command(&command, "ann").await.unwrap().message
+    }
+
+    /// A command that may come too late, since what it is about may be done meanwhile.
+    pub async fn try_command(&self, command: Command) -> Result<String, CommandError> {
+        let engine = self.engine.as_ref().expect("an engine runs");
+        Ok(engine.handle.command(&command, "ann").await?.message)
     }
 
     /// Waits until something is true of the status.
@@ -364,6 +401,11 @@ apiVersion: sluice.dev/v1alpha1
 kind: GrayRelease
 metadata: {name: stop-first}
 spec: {strategy: recreate, timeouts: {fault: 3s, progress: 20s}}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: GrayRelease
+metadata: {name: stop-hastily}
+spec: {strategy: recreate, timeouts: {fault: 3s, progress: 6s}}
 ";
 
 /// Runs a story with its own world; the engine is stopped at the end.

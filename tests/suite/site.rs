@@ -1,6 +1,7 @@
 //! Where the clusters are: a playground in this process, or a real control plane.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -30,11 +31,16 @@ pub struct SiteCluster {
     pub writes: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
 }
 
+/// Engines in this process are handed their clients, whatever the definition says.
+const PLAYGROUND: &str = "{playground: {}}";
+
 /// Some clusters.
 pub struct Site {
     pub clusters: BTreeMap<String, SiteCluster>,
+    /// How definitions of clusters say that they are reached.
+    pub access: String,
     /// Kept for as long as the clusters are needed.
-    _playground: Option<Playground>,
+    playground: Option<Playground>,
 }
 
 impl Site {
@@ -46,9 +52,22 @@ impl Site {
 
     /// A playground in real time without sockets, whose pods behave as told.
     pub async fn playground_with(clusters: &[&str], pods: PodBehaviour) -> Self {
-        let mut options = Options::new(clusters.iter().copied());
-        options.port = None;
-        options.pods = pods;
+        Self::serve(Options { port: None, pods, ..Options::new(clusters.iter().copied()) }).await
+    }
+
+    /// The same with sockets, and the engine's kubeconfigs in a folder: for engines that are
+    /// processes of their own.
+    pub async fn playground_in(clusters: &[&str], pods: PodBehaviour, folder: &Path) -> Self {
+        let site = Self::serve(Options { pods, ..Options::new(clusters.iter().copied()) }).await;
+        std::fs::create_dir_all(folder).unwrap();
+        for cluster in site.playground.iter().flat_map(Playground::clusters) {
+            let path = folder.join(format!("{}.kubeconfig", cluster.name()));
+            std::fs::write(path, cluster.engine_kubeconfig()).unwrap();
+        }
+        site
+    }
+
+    async fn serve(options: Options) -> Self {
         let playground = Playground::start(options).await.unwrap();
         let clusters = playground
             .clusters()
@@ -77,12 +96,12 @@ impl Site {
                 (cluster.name().to_owned(), site)
             })
             .collect();
-        Self { clusters, _playground: Some(playground) }
+        Self { clusters, access: PLAYGROUND.to_owned(), playground: Some(playground) }
     }
 
     /// Clusters that are there already.
     pub fn of(clusters: BTreeMap<String, SiteCluster>) -> Self {
-        Self { clusters, _playground: None }
+        Self { clusters, access: PLAYGROUND.to_owned(), playground: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Watching objects during the whole of a course, so that nothing in between is missed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
@@ -13,6 +14,8 @@ use super::World;
 /// Every state of some objects, in the order in which the API server told of them.
 pub struct Watched {
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// So many of the states are how it stood when the watch began.
+    begun: usize,
     task: JoinHandle<()>,
 }
 
@@ -46,13 +49,46 @@ impl World {
             }
         });
         ready.notified().await;
-        Watched { seen, task }
+        let begun = seen.lock().unwrap().len();
+        Watched { seen, begun, task }
     }
 }
 
 impl Watched {
     pub fn states(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// How many pods of a component were ready at once, and of how many different images, at every
+    /// moment since the watch began. One that is told to go counts as gone.
+    pub fn at_once(&self, component: &str) -> Vec<AtOnce> {
+        let mut ready: BTreeSet<String> = BTreeSet::new();
+        let mut images: BTreeMap<String, String> = BTreeMap::new();
+        let mut moments = Vec::new();
+        for (number, seen) in self.states().iter().enumerate() {
+            let text = |pointer: &str| {
+                seen.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            if text("/metadata/labels/app.kubernetes.io~1component") == component {
+                let uid = text("/metadata/uid");
+                let going = seen.object.pointer("/metadata/deletionTimestamp").is_some();
+                if seen.deleted || going || !is_ready(&seen.object) {
+                    ready.remove(&uid);
+                } else {
+                    ready.insert(uid.clone());
+                }
+                if seen.deleted {
+                    images.remove(&uid);
+                } else {
+                    images.insert(uid, text("/spec/containers/0/image"));
+                }
+            }
+            if number + 1 >= self.begun {
+                let images: BTreeSet<&String> = images.values().collect();
+                moments.push(AtOnce { ready: ready.len(), images: images.len() });
+            }
+        }
+        moments
     }
 
     /// What a number of one object was at least.
@@ -74,6 +110,19 @@ impl Watched {
         values.dedup();
         values
     }
+}
+
+/// The pods of a component at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtOnce {
+    pub ready: usize,
+    /// Of pods that are still there, ready or not.
+    pub images: usize,
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
 }
 
 impl Drop for Watched {

@@ -3,88 +3,206 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sluice::accepted::{FailureKind, Outcome};
-use sluice::engine::command::Command;
+use sluice::accepted::{Failure, FailureKind, Outcome};
 use sluice::engine::environment::Sync;
-use sluice::model::CommitId;
+use sluice::model::{CommitId, Manifest};
 
 use super::super::{World, text};
-use super::{BAD, BETTER, CRASH, GOOD, IMAGE, NEVER};
+use super::{BAD, BETTER, CRASH, GOOD, IMAGE, NEVER, component};
 
-/// What every failing release of `web` must show: found and back in time, never fewer available
-/// than wanted, the template byte for byte as before.
-async fn fails(world: &mut World, spec: &str) -> (CommitId, sluice::accepted::Failure) {
-    let before = world.deployment("east").await;
-    let course = world.watch("east", "apps/v1", "Deployment").await;
-    let bad = world.commit_app("web", spec);
-    world.until_rolled_back(&bad).await;
-    let after = world.deployment("east").await;
-    let bytes =
-        |object: &sluice::model::Manifest| serde_json::to_vec(object.at("/spec/template").unwrap()).unwrap();
-    assert_eq!(bytes(&after), bytes(&before), "the stable pod template is byte for byte as it was");
-    assert_eq!(course.least("web", "/status/availableReplicas"), 3, "N of N available throughout");
-    assert_eq!(course.least("web", "/spec/replicas"), 3);
-    let last = world.rollouts().pop().unwrap();
-    let Some((ended, Outcome::RolledBack(failure))) = last.ended else { panic!("{last:?}") };
-    let found = failure.found.duration_since(failure.since);
-    assert!(found.as_secs() <= 60, "found {found:#} after the first sighting");
-    let restored = ended.duration_since(failure.found);
-    assert!(restored.as_secs() <= 15, "restored {restored:#} after it was found");
-    (bad, failure)
+/// A workload whose releases fail, and what must hold for it all the while.
+#[derive(Debug, Clone, Copy)]
+struct Subject {
+    /// Its component.
+    name: &'static str,
+    kind: &'static str,
+    /// The lines of its component after the image.
+    more: &'static str,
+    /// The strategy of its releases: with the usual limits, and with short ones.
+    quick: &'static str,
+    hasty: &'static str,
+    /// How many of its pods may be away at once; none: all of them, since the old ones go first.
+    away: Option<usize>,
+    /// The number of its status that says how many pods are ready.
+    ready: &'static str,
 }
 
-fn web_under(release: &str, image: &str) -> String {
-    format!(
-        "  image: {image}\n  port: 8080\n  resources: {{cpu: 10m, memory: 16Mi}}\n  replicas: 3\n  grayRelease: \
-         {release}\n"
-    )
+const ROLLING: Subject = Subject {
+    name: "web",
+    kind: "Deployment",
+    more: "      replicas: 3\n",
+    quick: "quick",
+    hasty: "hasty",
+    away: Some(0),
+    ready: "/status/readyReplicas",
+};
+
+/// Ordinal by ordinal: never more than one of them away.
+const ORDINAL: Subject = Subject {
+    name: "db",
+    kind: "StatefulSet",
+    more: "      workload: StatefulSet\n      replicas: 3\n",
+    away: Some(1),
+    ..ROLLING
+};
+
+/// Node by node: a node has one pod or none, so one of them is away.
+const DAEMON: Subject = Subject {
+    name: "agent",
+    kind: "DaemonSet",
+    more: "      workload: DaemonSet\n",
+    away: Some(1),
+    ready: "/status/numberReady",
+    ..ROLLING
+};
+
+/// The old pods go first: the gap is honest, and two releases never run at once.
+const RECREATE: Subject = Subject { quick: "stop-first", hasty: "stop-hastily", away: None, ..ROLLING };
+
+impl Subject {
+    fn spec(&self, release: &str, image: &str) -> String {
+        format!("  grayRelease: {release}\n  components:\n{}", component(self.name, image, self.more))
+    }
+
+    async fn live(&self, world: &World) -> Manifest {
+        world.live("east", "apps/v1", self.kind, self.name).await.expect("the workload is there")
+    }
+
+    fn ready(&self, live: &Manifest) -> usize {
+        let ready = live.at(self.ready).and_then(Value::as_u64).unwrap_or_default();
+        usize::try_from(ready).unwrap()
+    }
+
+    /// Settles a good release, and says how many pods it has.
+    async fn settle(&self, world: &mut World) -> usize {
+        let first = world.commit_app("web", &self.spec(self.quick, GOOD));
+        world.start();
+        world.until_synced(&first).await;
+        let count = self.ready(&self.live(world).await);
+        assert!(count >= 2, "{count} pods show nothing");
+        count
+    }
+
+    /// What every failing release must show: found and back in time, no more away than the strategy
+    /// says, the template byte for byte as before, nothing left of it.
+    async fn fails(&self, world: &mut World, spec: &str) -> (CommitId, Failure) {
+        let before = self.live(world).await;
+        let count = self.ready(&before);
+        let pods = world.watch("east", "v1", "Pod").await;
+        let bad = world.commit_app("web", spec);
+        world.until_rolled_back(&bad).await;
+        let after = self.live(world).await;
+        let template = |object: &Manifest| serde_json::to_vec(object.at("/spec/template").unwrap()).unwrap();
+        assert_eq!(template(&after), template(&before), "the stable pod template, byte for byte");
+        assert_eq!(self.ready(&after), count, "all are back");
+        let moments = pods.at_once(self.name);
+        let least = moments.iter().map(|moment| moment.ready).min().unwrap();
+        match self.away {
+            Some(away) => assert!(least >= count - away, "{least} of {count} pods were ready"),
+            None => {
+                assert_eq!(least, 0, "the old pods go before the new ones come");
+                let images = moments.iter().map(|moment| moment.images).max();
+                assert_eq!(images, Some(1), "two releases never run at once");
+            }
+        }
+        let last = world.rollouts().pop().unwrap();
+        let Some((ended, Outcome::RolledBack(failure))) = last.ended else { panic!("{last:?}") };
+        let found = failure.found.duration_since(failure.since);
+        assert!(found.as_secs() <= 60, "found {found:#} after the first sighting");
+        let restored = ended.duration_since(failure.found);
+        assert!(restored.as_secs() <= 15, "restored {restored:#} after it was found");
+        (bad, failure)
+    }
+
+    /// A crash loop is found, brought back and held; a good commit then goes through.
+    async fn crash_loops(&self, mut world: World) -> World {
+        self.settle(&mut world).await;
+        let (bad, failure) = self.fails(&mut world, &self.spec(self.quick, CRASH)).await;
+        assert_eq!(failure.kind, FailureKind::Fault);
+        assert!(failure.reason.contains("CrashLoopBackOff") || failure.reason.contains("Error"), "{failure}");
+        stays_held(&mut world, bad).await;
+        self.goes_through(world).await
+    }
+
+    /// Pods that run and never get ready: back when the time without progress is over.
+    async fn never_gets_ready(&self, mut world: World) -> World {
+        let count = self.settle(&mut world).await;
+        let (bad, failure) = self.fails(&mut world, &self.spec(self.hasty, NEVER)).await;
+        assert_eq!(failure.kind, FailureKind::NoProgress, "{failure}");
+        let waited = failure.found.duration_since(failure.since).as_secs();
+        assert!((6..=12).contains(&waited), "judged {waited} s after the last progress");
+        let missing = format!("of {count} pods ready");
+        assert!(failure.message.contains(&missing), "says what is missing: {failure}");
+        stays_held(&mut world, bad).await;
+        self.goes_through(world).await
+    }
+
+    async fn goes_through(&self, mut world: World) -> World {
+        let good = world.commit_app("web", &self.spec(self.quick, BETTER));
+        world.until_synced(&good).await;
+        assert_eq!(text(&self.live(&world).await, IMAGE), BETTER);
+        world
+    }
 }
 
-/// A crash loop is brought back and held, whatever passes, commits and restarts come; a good commit
-/// then goes through.
-pub async fn a_crash_loop_is_brought_back_and_held(mut world: World) -> World {
-    let first = world.commit_app("web", &web_under("quick", GOOD));
-    world.start();
-    world.until_synced(&first).await;
-    let (bad, failure) = fails(&mut world, &web_under("quick", CRASH)).await;
-    assert_eq!(failure.kind, FailureKind::Fault);
-    assert!(failure.reason.contains("CrashLoopBackOff") || failure.reason.contains("Error"), "{failure}");
+/// A held release is not tried again, whatever commits, looks and restarts come: nothing is written
+/// and no rollout begins over ten looks that were really made, and a restart.
+pub(super) async fn stays_held(world: &mut World, bad: CommitId) {
+    const LOOKS: u64 = 10;
     let rollouts = world.rollouts().len();
     let writes = world.cluster("east").count_writes();
+    let before = world.looks();
     let mut newest = bad;
-    for look in 0..10 {
+    for look in 0..LOOKS {
         if look % 2 == 0 {
             newest = world.commit("a word", &[("README.md", Some(&format!("look {look}")))]);
-        } else {
-            world.command(Command::Sync {}).await;
         }
+        world.look().await;
         world.until_rolled_back(&newest).await;
     }
+    let after = world.looks();
+    assert!(after.0 >= before.0 + LOOKS, "{} looks at Git", after.0 - before.0);
+    assert!(after.1 >= before.1 + 10, "{} passes", after.1 - before.1);
     world.stop().await;
     world.start();
     world.until_rolled_back(&newest).await;
-    let after = (world.cluster("east").writes)();
-    assert_eq!(after.len(), writes, "ten looks and a restart write nothing: {:?}", &after[writes..]);
+    world.look().await;
+    world.until_rolled_back(&newest).await;
+    let all = (world.cluster("east").writes)();
+    assert_eq!(all.len(), writes, "ten looks and a restart write nothing: {:?}", &all[writes..]);
     assert_eq!(world.rollouts().len(), rollouts, "the held release is not tried again");
-    let good = world.commit_app("web", &web_under("quick", BETTER));
-    world.until_synced(&good).await;
-    assert_eq!(text(&world.deployment("east").await, IMAGE), BETTER);
-    world
 }
 
-/// A release whose pods run and never get ready goes back when its time without progress is over.
-pub async fn a_release_that_never_gets_ready_is_brought_back(mut world: World) -> World {
-    let first = world.commit_app("web", &web_under("quick", GOOD));
-    world.start();
-    world.until_synced(&first).await;
-    let (_, failure) = fails(&mut world, &web_under("hasty", NEVER)).await;
-    assert_eq!(failure.kind, FailureKind::NoProgress, "{failure}");
-    let waited = failure.found.duration_since(failure.since).as_secs();
-    assert!((6..=12).contains(&waited), "judged {waited} s after the last progress");
-    assert!(failure.message.contains("of 3 pods ready"), "says what is missing: {failure}");
-    let good = world.commit_app("web", &web_under("quick", BETTER));
-    world.until_synced(&good).await;
-    world
+pub async fn a_crash_loop_is_brought_back_and_held(world: World) -> World {
+    ROLLING.crash_loops(world).await
+}
+
+pub async fn a_stateful_set_that_crashes_is_brought_back_and_held(world: World) -> World {
+    ORDINAL.crash_loops(world).await
+}
+
+pub async fn a_daemon_set_that_crashes_is_brought_back_and_held(world: World) -> World {
+    DAEMON.crash_loops(world).await
+}
+
+pub async fn a_recreate_that_crashes_is_brought_back_and_held(world: World) -> World {
+    RECREATE.crash_loops(world).await
+}
+
+pub async fn a_release_that_never_gets_ready_is_brought_back(world: World) -> World {
+    ROLLING.never_gets_ready(world).await
+}
+
+pub async fn a_stateful_set_that_never_gets_ready_is_brought_back(world: World) -> World {
+    ORDINAL.never_gets_ready(world).await
+}
+
+pub async fn a_daemon_set_that_never_gets_ready_is_brought_back(world: World) -> World {
+    DAEMON.never_gets_ready(world).await
+}
+
+pub async fn a_recreate_that_never_gets_ready_is_brought_back(world: World) -> World {
+    RECREATE.never_gets_ready(world).await
 }
 
 /// A first release that fails has nothing to go back to: scaled to zero and held, nothing deleted.
@@ -103,10 +221,7 @@ pub async fn a_failed_first_release_is_held(mut world: World) -> World {
             async move { cluster.list("v1", "Pod", &tenant).await.is_empty() }
         })
         .await;
-    world.stop().await;
-    world.start();
-    world.until_rolled_back(&bad).await;
-    assert_eq!(world.rollouts().len(), 1, "it is not tried again");
+    stays_held(&mut world, bad).await;
     let deletes: Vec<String> =
         (world.cluster("east").writes)().into_iter().filter(|line| line.starts_with("delete")).collect();
     assert_eq!(deletes, Vec::<String>::new(), "nothing is deleted");

@@ -7,8 +7,7 @@ pub mod kinds;
 pub mod refusals;
 pub mod removals;
 pub mod settings;
-
-use std::time::Duration;
+pub mod sources;
 
 use serde_json::Value;
 
@@ -21,6 +20,7 @@ pub use kinds::*;
 pub use refusals::*;
 pub use removals::*;
 pub use settings::*;
+pub use sources::*;
 
 const GOOD: &str = "registry.acme.example/shop/web:1.0.0";
 const BETTER: &str = "registry.acme.example/shop/web:1.1.0";
@@ -51,7 +51,8 @@ pub async fn a_first_release_settles(mut world: World) -> World {
     let before = world.cluster("east").count_writes();
     let same = world.commit("a word", &[("README.md", Some("nothing rendered"))]);
     world.until_synced(&same).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.look().await;
+    world.look().await;
     let writes = (world.cluster("east").writes)();
     assert_eq!(writes.len(), before, "needless writes: {:?}", &writes[before..]);
     world
@@ -72,9 +73,7 @@ pub async fn a_bad_image_is_brought_back(mut world: World) -> World {
     assert!(failure.message.contains(BAD), "in the container's own words: {failure}");
     let after = world.deployment("east").await;
     assert_eq!(after.at("/spec/template"), before.at("/spec/template"), "the template is as it was");
-    world.stop().await;
-    world.start();
-    world.until_rolled_back(&bad).await;
+    failing::stays_held(&mut world, bad).await;
     let good = world.commit_web(BETTER, "");
     world.until_synced(&good).await;
     assert_eq!(text(&world.deployment("east").await, IMAGE), BETTER);

@@ -5,7 +5,7 @@ use sluice::engine::command::Command;
 use sluice::engine::environment::Sync;
 
 use super::super::{World, app, text, web};
-use super::{BETTER, GOOD, IMAGE};
+use super::{BETTER, GOOD, IMAGE, component};
 
 fn deployment(tier: &str) -> String {
     format!(
@@ -135,11 +135,9 @@ pub async fn an_app_waits_for_its_kind(mut world: World) -> World {
     world
 }
 
-/// An object that admission denies is named; the release is rejected and nothing of it is applied.
-pub async fn an_object_that_admission_denies_is_named(mut world: World) -> World {
-    let first = world.commit_web(GOOD, "");
-    world.start();
-    world.until_synced(&first).await;
+/// Has admission deny objects of a resource in the tenant's namespace that do not fit, and waits
+/// until it denies one.
+async fn deny(world: &World, resource: (&str, &str, &str), fits: &str, words: &str, denied: &Value) {
     let name = format!("{}-denies", world.tenant);
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
@@ -149,13 +147,11 @@ pub async fn an_object_that_admission_denies_is_named(mut world: World) -> World
             "matchConstraints": {
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": world.tenant}},
                 "resourceRules": [{
-                    "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
-                    "resources": ["services"],
+                    "apiGroups": [resource.0], "apiVersions": [resource.1],
+                    "operations": ["CREATE", "UPDATE"], "resources": [resource.2],
                 }],
             },
-            "validations": [{
-                "expression": "object.metadata.name != 'second'", "message": "the name second is reserved",
-            }],
+            "validations": [{"expression": fits, "message": words}],
         },
     });
     let binding = json!({
@@ -166,13 +162,75 @@ pub async fn an_object_that_admission_denies_is_named(mut world: World) -> World
     let admin = world.cluster("east").clone();
     admin.apply("admin", policy).await;
     admin.apply("admin", binding).await;
+    world
+        .until_true("the policy is in force", || async { !admin.would_take(&world.tenant, denied).await })
+        .await;
+}
+
+/// An object that admission denies in the middle of a rollout, though the dry run was taken: it is
+/// named, what comes after it does not move, and all goes back.
+pub async fn a_denial_in_mid_rollout_brings_all_back(mut world: World) -> World {
+    let both = |image: &str| {
+        "  grayRelease: quick\n  components:\n".to_owned()
+            + &component("db", image, "      workload: StatefulSet\n      replicas: 3\n")
+            + &component("web", image, "      replicas: 2\n")
+    };
+    let first = world.commit_app("web", &both(GOOD));
+    world.start();
+    world.until_synced(&first).await;
+    let before = world.live("east", "apps/v1", "StatefulSet", "db").await.unwrap();
+    // The second ordinal of a release may not move; nothing forbids to ask for the whole.
+    let fits = format!(
+        "!has(object.spec.updateStrategy.rollingUpdate) || object.spec.updateStrategy.rollingUpdate.partition != 1 \
+         || object.spec.template.spec.containers[0].image != '{BETTER}'"
+    );
+    let labels = json!({"app": "probe"});
+    let probe = json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet",
+        "metadata": {"name": "probe", "namespace": world.tenant},
+        "spec": {
+            "selector": {"matchLabels": labels}, "serviceName": "probe", "replicas": 0,
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": BETTER}]}},
+        },
+    });
+    deny(&world, ("apps", "v1", "statefulsets"), &fits, "no more than one ordinal today", &probe).await;
+    let sets = world.watch("east", "apps/v1", "StatefulSet").await;
+    let webs = world.watch("east", "apps/v1", "Deployment").await;
+    let second = world.commit_app("web", &both(BETTER));
+    world.until_rolled_back(&second).await;
+    let failure = world.web_status().unwrap().failed.unwrap().failure;
+    assert!(failure.message.contains("db"), "the object is named: {failure}");
+    assert!(failure.message.contains("no more than one ordinal today"), "in the policy's words: {failure}");
+    let images = sets.course("db", IMAGE);
+    assert_eq!(images, [GOOD, BETTER, GOOD], "it had begun, and went back");
+    assert_eq!(webs.course("web", IMAGE), [GOOD], "what comes after it never moved");
+    let after = world.live("east", "apps/v1", "StatefulSet", "db").await.unwrap();
+    assert_eq!(after.at("/spec/template"), before.at("/spec/template"));
+    for pod in world.cluster("east").list("v1", "Pod", &world.tenant).await {
+        assert_eq!(text(&pod, "/spec/containers/0/image"), GOOD, "{}", pod.name());
+    }
+    super::failing::stays_held(&mut world, second).await;
+    world
+}
+
+/// An object that admission denies is named; the release is rejected and nothing of it is applied.
+pub async fn an_object_that_admission_denies_is_named(mut world: World) -> World {
+    let first = world.commit_web(GOOD, "");
+    world.start();
+    world.until_synced(&first).await;
     let probe = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "second", "namespace": world.tenant},
         "spec": {"ports": [{"port": 80}]},
     });
-    world
-        .until_true("the policy is in force", || async { !admin.would_take(&world.tenant, &probe).await })
-        .await;
+    deny(
+        &world,
+        ("", "v1", "services"),
+        "object.metadata.name != 'second'",
+        "the name second is reserved",
+        &probe,
+    )
+    .await;
     let both = "  grayRelease: quick\n  components:\n".to_owned()
         + &super::component("second", BETTER, "      replicas: 1\n")
         + &super::component("web", BETTER, "      replicas: 3\n");

@@ -2,7 +2,7 @@
 
 use sluice::engine::command::Command;
 use sluice::engine::environment::Sync;
-use sluice::model::{CommitId, PartKey};
+use sluice::model::{CommitId, PartDigest, PartKey};
 
 use super::super::{World, app, text};
 use super::{BETTER, GOOD, IMAGE, component};
@@ -82,6 +82,88 @@ pub async fn a_removed_app_goes_and_its_data_stays(mut world: World) -> World {
         "nothing of it goes meanwhile"
     );
     assert!(!world.cluster("east").list("v1", "PersistentVolumeClaim", &world.tenant).await.is_empty());
+    world
+}
+
+/// A route that was dropped leads to the app until the release is trusted, and then goes by the
+/// app's own release.
+pub async fn a_dropped_route_goes_after_the_soak(mut world: World) -> World {
+    let routed = |image: &str, more: &str| {
+        let more = format!("      replicas: 1\n      health: /healthz\n{more}");
+        let web = format!(
+            "    web:\n      image: {image}\n      port: 8080\n      resources: {{cpu: 10m, memory: 16Mi}}\n{more}"
+        );
+        format!("  grayRelease: soaked\n  components:\n{web}")
+    };
+    let route = format!("      host: {}.acme.example\n", world.tenant);
+    let first = world.commit_app("web", &routed(GOOD, &route));
+    world.start();
+    world.until_synced(&first).await;
+    let api = "networking.k8s.io/v1";
+    let routes = world.cluster("east").list(api, "Ingress", &world.tenant).await;
+    let [route] = routes.as_slice() else { panic!("one route: {routes:?}") };
+    let service = world.live("east", "v1", "Service", "web").await.unwrap();
+    let second = world.commit_app("web", &routed(BETTER, ""));
+    world
+        .until("the release is watched", |status| status.rollouts.values().any(|it| it.phase == "Soaking"))
+        .await;
+    let soaking = world.live("east", api, "Ingress", route.name()).await.expect("it is there meanwhile");
+    assert_eq!(soaking.uid(), route.uid());
+    world.until_synced(&second).await;
+    let (cluster, tenant) = (world.cluster("east").clone(), world.tenant.clone());
+    world
+        .until_true("the route is gone", || async { cluster.list(api, "Ingress", &tenant).await.is_empty() })
+        .await;
+    let after = world.live("east", "v1", "Service", "web").await.unwrap();
+    assert_eq!(after.uid(), service.uid(), "what it led to stays");
+    assert_eq!(world.rollouts().len(), 2, "by the release that dropped it");
+    let deletes = (world.cluster("east").writes)().into_iter().filter(|write| write.starts_with("delete"));
+    assert_eq!(deletes.count(), 1, "and nothing else went");
+    world
+}
+
+/// Data goes when somebody has agreed to the very removal that was looked at, then and only then.
+pub async fn the_data_of_a_removed_app_goes_when_agreed(mut world: World) -> World {
+    let claim = "      replicas: 1\n      volumes: {data: {claim: {size: 1Gi}}}\n";
+    let data = format!("  grayRelease: stop-first\n  components:\n{}", component("data", GOOD, claim));
+    let first = world.commit_app("store", &data);
+    world.start();
+    world.until_app("store", &first, Sync::Synced).await;
+    let cluster = world.cluster("east").clone();
+    let claims = cluster.list("v1", "PersistentVolumeClaim", &world.tenant).await;
+    assert_eq!(claims.len(), 1);
+    let none = world.remove_app("store");
+    let key = PartKey::PruneApp(world.app_called("store"));
+    world.until("the removal waits", |status| waits(status, &none, &key)).await;
+    let environment: sluice::model::EnvironmentName = "dev".parse().unwrap();
+    let approve = |digest| Command::Approve { environment: environment.clone(), part: key.clone(), digest };
+    let status = world.status().unwrap();
+    let pending = status.pending.as_ref().unwrap();
+    let part = pending.parts.iter().find(|part| part.key == key).unwrap();
+    let listed = format!("{:?}", part.approvals);
+    assert!(listed.contains("PersistentVolumeClaim"), "who agrees sees that data goes: {listed}");
+    let other: PartDigest = "0".repeat(64).parse().unwrap();
+    let refused = world.try_command(approve(Some(other))).await;
+    assert!(refused.is_err(), "an approval of something else: {refused:?}");
+    world.stop().await;
+    world.start();
+    world.until("the removal waits again", |status| waits(status, &none, &key)).await;
+    for _ in 0..3 {
+        world.look().await;
+    }
+    let still = cluster.list("v1", "PersistentVolumeClaim", &world.tenant).await;
+    assert_eq!(still[0].uid(), claims[0].uid(), "looks and a restart remove nothing");
+    assert!(still[0].at("/metadata/deletionTimestamp").is_none());
+    let deletes = || (cluster.writes)().into_iter().filter(|write| write.starts_with("delete")).count();
+    assert_eq!(deletes(), 0, "nothing of it goes unagreed");
+    world.command(approve(Some(part.digest))).await;
+    let tenant = world.tenant.clone();
+    world
+        .until_true("the data is gone", || async {
+            cluster.list("v1", "PersistentVolumeClaim", &tenant).await.is_empty()
+        })
+        .await;
+    until_gone(&world, &[("apps/v1", "Deployment", "data"), ("v1", "Service", "data")]).await;
     world
 }
 
