@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::definition::Access;
 use crate::model::{
     Allocation, AppKey, BundleDigest, ClusterName, ComponentName, ContentDigest, Manifest, MoveKey,
-    ObjectKey, Part, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
-    Work,
+    ObjectKey, Owner, Part, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey,
+    Timestamp, Work,
 };
 
 /// One record of an environment's stream.
@@ -68,6 +68,30 @@ pub enum EnvironmentEvent {
         key: PartKey,
         /// Who.
         by: String,
+        /// What may go, from each target.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        deletes: BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
+    },
+    /// Other parts wait for an approval than before.
+    Asked {
+        /// All that wait.
+        parts: BTreeMap<PartDigest, PartKey>,
+        /// The revision that asks for them.
+        revision: Revision,
+    },
+    /// Nobody has approved a part in time.
+    Expired {
+        /// Its digest.
+        part: PartDigest,
+        /// What it is about.
+        key: PartKey,
+        /// Since when it had waited.
+        since: Timestamp,
+    },
+    /// What was to be deleted is no longer there: seen by the worker of its cluster.
+    Deleted {
+        /// What is gone, by target and owner.
+        targets: BTreeMap<TargetKey, BTreeMap<Owner, BTreeSet<ObjectKey>>>,
     },
     /// Somebody holds what an app asks for.
     Held {
@@ -124,6 +148,17 @@ pub struct PartSummary {
     pub key: PartKey,
     /// Its digest.
     pub digest: PartDigest,
+    /// Where it deletes something that counts against the deletion budget or needs a word.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub deletes: BTreeSet<TargetKey>,
+}
+
+impl PartSummary {
+    /// The summary of a part.
+    pub fn of(part: &Part) -> Self {
+        let deletes = part.deletions().into_keys().collect();
+        Self { key: part.key.clone(), digest: part.digest, deletes }
+    }
 }
 
 /// The start of a rollout. Its way back is frozen here.

@@ -3,6 +3,8 @@
 //! Folding is all that recovery does: the same function reads the stream at start and follows it
 //! while the engine runs. Nothing here decides; `plan` and `rollout` do.
 
+mod approval;
+mod deleted;
 mod event;
 mod share;
 
@@ -13,9 +15,11 @@ use serde::{Deserialize, Serialize};
 use crate::definition::Access;
 use crate::model::{
     Allocation, AppKey, BundleDigest, ClusterName, ContentDigest, Manifest, MoveKey, Numbered, ObjectKey,
-    Owner, Part, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
+    Owner, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
 };
 
+pub use approval::{Approval, Asked, approved};
+pub use deleted::Deleted;
 pub use event::{
     Cause, EnvironmentEvent, Failure, FailureKind, Outcome, PartSummary, PlanSummary, RolloutEnd,
     RolloutStart,
@@ -44,7 +48,13 @@ pub struct Accepted {
     /// How many rollouts have started.
     pub rollouts: u64,
     /// Who approved which part.
-    pub approvals: BTreeMap<PartDigest, String>,
+    pub approvals: BTreeMap<PartDigest, Approval>,
+    /// The parts that wait for an approval.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<PartDigest, Asked>,
+    /// What has gone from each target and still counts against the deletion budget.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub deleted: BTreeMap<TargetKey, Deleted>,
     /// Apps that people suspended, and who.
     pub suspended: BTreeMap<AppKey, String>,
     /// The stored object of each bundle that was ever rolled out.
@@ -55,6 +65,9 @@ pub struct Accepted {
     /// that what was seen of its earlier life opens nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<MoveKey, LastNumbers>,
+    /// The last number of the platform's objects on each target that they have left, likewise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_platform: BTreeMap<TargetKey, u64>,
     /// What has left while a rollout was open: what that rollout recorded of it no longer counts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_open: BTreeMap<RolloutId, BTreeSet<MoveKey>>,
@@ -76,6 +89,9 @@ pub struct LastNumbers {
 pub struct MoveState {
     /// What it holds.
     pub allocation: Allocation,
+    /// The lowest number of an allocation whose evidence tells of what it holds now: the end of a
+    /// rollout only lets go of what was kept beside.
+    pub evident_from: u64,
     /// Its settings.
     pub settings: Numbered<Settings>,
     /// Bundles that failed here: not tried again until another one comes or somebody says so.
@@ -105,14 +121,8 @@ impl Accepted {
     pub fn fold(&mut self, event: &EnvironmentEvent, at: Timestamp) {
         match event {
             EnvironmentEvent::Clusters { clusters } => self.clusters.clone_from(clusters),
-            EnvironmentEvent::Planned { plan } => self.plan = Some(plan.clone()),
-            EnvironmentEvent::Platform { target, objects, .. } => {
-                let entry = self.platform.entry(target.clone()).or_default();
-                entry.number += 1;
-                entry.value.clone_from(objects);
-                let kept: BTreeSet<ObjectKey> = objects.iter().map(Manifest::key).collect();
-                self.spare(target, &Owner::Platform, &kept);
-            }
+            EnvironmentEvent::Planned { plan } => self.fold_plan(plan),
+            EnvironmentEvent::Platform { target, objects, .. } => self.fold_platform(target, objects),
             EnvironmentEvent::Settings { app, settings, removed, .. } => {
                 let owner = Owner::App(app.clone());
                 for (target, value) in settings {
@@ -128,6 +138,9 @@ impl Accepted {
             }
             EnvironmentEvent::RolloutStarted(start) => {
                 self.rollouts += 1;
+                for (target, keys) in start.part.deletions() {
+                    self.count(&target, &keys);
+                }
                 self.stored.extend(start.stored.iter().map(|(bundle, stored)| (*bundle, *stored)));
                 for (key, keys) in &start.spared {
                     self.spare(&key.target, &Owner::App(key.app.clone()), keys);
@@ -135,9 +148,20 @@ impl Accepted {
                 self.open.insert(start.id.clone(), (**start).clone());
             }
             EnvironmentEvent::RolloutEnded(end) => self.fold_end(end, at),
-            EnvironmentEvent::Pruned { part, targets, .. } => self.fold_prune(part, targets),
-            EnvironmentEvent::Approved { part, by, .. } => {
-                self.approvals.insert(*part, by.clone());
+            EnvironmentEvent::Pruned { part, digest, targets } => {
+                // It was for this deletion and is no word for another of the same content.
+                self.approvals.remove(digest);
+                self.fold_prune(part, targets);
+            }
+            EnvironmentEvent::Deleted { targets } => self.fold_deleted(targets),
+            EnvironmentEvent::Approved { part, by, deletes, .. } => {
+                self.approvals.insert(*part, Approval { by: by.clone(), at, deletes: deletes.clone() });
+            }
+            EnvironmentEvent::Asked { parts, revision } => self.ask(parts, revision, at),
+            EnvironmentEvent::Expired { part, .. } => {
+                if let Some(asked) = self.asked.get_mut(part) {
+                    asked.expired = true;
+                }
             }
             EnvironmentEvent::Held { app, bundles, .. } => {
                 for (target, bundle) in bundles {
@@ -160,6 +184,16 @@ impl Accepted {
         }
     }
 
+    fn fold_platform(&mut self, target: &TargetKey, objects: &[Manifest]) {
+        let number = self.left_platform.remove(target).unwrap_or_default();
+        let entry =
+            self.platform.entry(target.clone()).or_insert_with(|| Numbered { number, value: Vec::new() });
+        entry.number += 1;
+        entry.value = objects.to_vec();
+        let kept: BTreeSet<ObjectKey> = objects.iter().map(Manifest::key).collect();
+        self.spare(target, &Owner::Platform, &kept);
+    }
+
     /// Folds an allocation that an open rollout recorded. Lower numbers than the one held are
     /// passed over: folding twice changes nothing.
     pub fn allocate(&mut self, key: &MoveKey, allocation: &Allocation) {
@@ -173,6 +207,17 @@ impl Accepted {
             state.history.truncate(REMEMBERED_BUNDLES);
         }
         state.allocation = allocation.clone();
+        state.evident_from = allocation.number;
+    }
+
+    /// Folds a plan. What people agreed to and is no longer asked for is no agreement to what may be
+    /// asked for later.
+    fn fold_plan(&mut self, plan: &PlanSummary) {
+        self.count_anew(&plan.revision, &plan.parts);
+        let open: BTreeSet<PartDigest> = self.open.values().map(|start| start.part.digest).collect();
+        let asked = |digest: &PartDigest| plan.parts.iter().any(|part| part.digest == *digest);
+        self.approvals.retain(|digest, _| open.contains(digest) || asked(digest));
+        self.plan = Some(plan.clone());
     }
 
     /// An app's state on a target; one that has left and comes again is numbered on.
@@ -181,6 +226,7 @@ impl Accepted {
         self.moves.entry(key.clone()).or_insert_with(|| {
             let mut state = MoveState::default();
             state.allocation.number = last.allocation;
+            state.evident_from = last.allocation + 1;
             state.settings.number = last.settings;
             state
         })
@@ -191,6 +237,11 @@ impl Accepted {
         self.left_open.remove(&end.id);
         for (key, allocation) in &end.allocations {
             self.allocate(key, allocation);
+            // What the last allocation of the rollout was seen to be is what is held now.
+            let state = self.state(key);
+            if state.allocation.number == allocation.number {
+                state.evident_from = allocation.number.saturating_sub(1);
+            }
         }
         for (key, bundle) in &end.holds {
             self.state(key).held.insert(*bundle);
@@ -199,6 +250,11 @@ impl Accepted {
             self.bury(&key.target, &Owner::App(key.app.clone()), keys);
         }
         let Some(start) = start else { return };
+        if matches!(end.outcome, Outcome::Succeeded | Outcome::Partial(_)) {
+            self.approvals.remove(&start.part.digest);
+        } else {
+            self.uncount(&start.part.deletions());
+        }
         let PartKey::Release(app) = &start.part.key else { return };
         match &end.outcome {
             Outcome::RolledBack(failure) | Outcome::Rejected(failure) => {
@@ -226,6 +282,7 @@ impl Accepted {
 
     fn fold_prune(&mut self, part: &PartKey, targets: &BTreeMap<TargetKey, BTreeSet<ObjectKey>>) {
         for (target, keys) in targets {
+            self.count(target, keys);
             let owner = match part {
                 PartKey::PruneApp(app) => {
                     self.leave(MoveKey::new(app.clone(), target.clone()));
@@ -261,8 +318,21 @@ impl Accepted {
         platform.value.retain(|object| !gone.contains(&object.key()));
         platform.number += 1;
         if platform.value.is_empty() {
+            self.left_platform.insert(target.clone(), platform.number);
             self.platform.remove(target);
         }
+    }
+
+    fn fold_deleted(&mut self, targets: &BTreeMap<TargetKey, BTreeMap<Owner, BTreeSet<ObjectKey>>>) {
+        for (target, owners) in targets {
+            for (owner, gone) in owners {
+                self.spare(target, owner, gone);
+            }
+            if let Some(owners) = self.tombstones.get_mut(target) {
+                owners.retain(|_, keys| !keys.is_empty());
+            }
+        }
+        self.tombstones.retain(|_, owners| !owners.is_empty());
     }
 
     /// These may be deleted once they are no longer wanted.
@@ -278,10 +348,12 @@ impl Accepted {
         }
     }
 
-    /// Whether anything was accepted on a cluster that has not left it again.
+    /// Whether anything was accepted on a cluster that was not seen to have left it again.
     pub fn is_used(&self, cluster: &ClusterName) -> bool {
-        self.moves.keys().any(|key| key.target.cluster == *cluster)
-            || self.platform.keys().any(|target| target.cluster == *cluster)
+        let mut targets = (self.moves.keys().map(|key| &key.target))
+            .chain(self.platform.keys())
+            .chain(self.tombstones.iter().filter(|(_, owners)| !owners.is_empty()).map(|(target, _)| target));
+        targets.any(|target| target.cluster == *cluster)
     }
 
     /// Which of these keys are to be deleted from an app's target.
@@ -327,11 +399,6 @@ impl Accepted {
     pub fn plan_digest(&self) -> Option<PlanDigest> {
         self.plan.as_ref().map(|plan| plan.digest)
     }
-}
-
-/// Whether a part was approved, and by whom.
-pub fn approved<'a>(accepted: &'a Accepted, part: &Part) -> Option<&'a str> {
-    accepted.approvals.get(&part.digest).map(String::as_str)
 }
 
 #[cfg(test)]

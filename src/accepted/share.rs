@@ -52,7 +52,20 @@ impl Accepted {
                 .insert(key.app.clone(), MoveShare { state: state.clone(), suspended, dry_run: None });
         }
         for (target, owners) in self.tombstones.iter().filter(|(target, _)| here(target)) {
-            share.targets.entry(target.clone()).or_default().tombstones = owners.clone();
+            // What there is nothing to go of is not there to be looked at.
+            let owners: BTreeMap<_, _> = owners
+                .iter()
+                .filter(|(_, keys)| !keys.is_empty())
+                .map(|(o, k)| (o.clone(), k.clone()))
+                .collect();
+            if !owners.is_empty() {
+                share.targets.entry(target.clone()).or_default().tombstones = owners;
+            }
+        }
+        for (target, number) in self.left_platform.iter().filter(|(target, _)| here(target)) {
+            if let Some(here) = share.targets.get_mut(target) {
+                here.platform.number = *number;
+            }
         }
         share
     }

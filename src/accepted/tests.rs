@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{
-    ComponentName, Place, Program, ReleaseRules, Settings, Size, Slot, Slots, Strategy, Work, sha256,
+    ComponentName, Part, Place, Program, ReleaseRules, Settings, Size, Slot, Slots, Strategy, Work, sha256,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -239,13 +239,53 @@ fn what_comes_again_is_numbered_on() {
     let mut accepted = fold(&[settings(), settings()]);
     accepted.allocate(&web(), &holds(7, "v1"));
     accepted.fold(&prune(&["web"]), at(2));
-    assert!(accepted.moves.is_empty() && !accepted.is_used(&target().cluster));
+    assert!(accepted.moves.is_empty() && accepted.is_used(&target().cluster), "it is still to go");
     accepted.fold(&settings(), at(3));
     let state = &accepted.moves[&web()];
     assert_eq!((state.allocation.number, state.settings.number), (7, 3));
     assert_eq!((state.allocation.stable, state.history.len()), (None, 0), "nothing else is remembered");
     accepted.allocate(&web(), &holds(7, "v1"));
     assert_eq!(accepted.moves[&web()].allocation.stable, None, "what was recorded of its earlier life");
+}
+
+#[test]
+fn a_platform_that_comes_again_is_numbered_on() {
+    let platform = EnvironmentEvent::Platform { target: target(), objects: vec![quota("a")], part: part() };
+    let gone = EnvironmentEvent::Pruned {
+        part: PartKey::PrunePlatform(target()),
+        digest: part(),
+        targets: BTreeMap::from([(target(), BTreeSet::from([quota("a").key()]))]),
+    };
+    let mut accepted = fold(&[platform.clone(), platform.clone()]);
+    let mut last = 0;
+    for life in 0..3 {
+        for event in [&platform, &gone] {
+            accepted.fold(event, at(2));
+            let number = accepted.share(&target().cluster).targets[&target()].platform.number;
+            assert!(number > last, "life {life}: {number} after {last}");
+            last = number;
+        }
+        let text = serde_json::to_string(&accepted).unwrap();
+        accepted = serde_json::from_str(&text).unwrap();
+    }
+}
+
+#[test]
+fn what_is_gone_is_no_tombstone_and_leaves_its_cluster() {
+    let mut accepted = fold(&[settings(), prune(&["web", "old"])]);
+    let cluster = target().cluster;
+    assert!(accepted.is_used(&cluster), "something is still to go");
+    let deleted = |names: &[&str]| {
+        let keys = names.iter().map(|name| service(name)).collect();
+        let owners = BTreeMap::from([(Owner::App(app()), keys)]);
+        EnvironmentEvent::Deleted { targets: BTreeMap::from([(target(), owners)]) }
+    };
+    accepted.fold(&deleted(&["web"]), at(3));
+    assert_eq!(tombstones(&accepted), names(&["old"]));
+    assert!(accepted.is_used(&cluster));
+    accepted.fold(&deleted(&["old"]), at(4));
+    assert!(accepted.tombstones.is_empty() && !accepted.is_used(&cluster));
+    assert!(accepted.share(&cluster).targets.is_empty());
 }
 
 #[test]

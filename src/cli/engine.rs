@@ -16,7 +16,7 @@ use crate::api::{Api, Metered};
 use crate::artifact::Keys;
 use crate::clock::SystemClock;
 use crate::cluster::KubeConnect;
-use crate::engine::environment::{EnvironmentStatus, Sync};
+use crate::engine::environment::Sync;
 use crate::engine::{Engine, EngineError, Handle, Parts};
 use crate::git::{
     FetchLimits, LocalWatch, Poll, RepositoryUrl, SshOptions, Store, StoreOptions, UrlPolicy, Wake,
@@ -177,21 +177,13 @@ async fn steady(handle: &Handle, console: &mut Console) -> Result<(), Failure> {
             }
         }
         let known = source.looks > 0 && !environments.is_empty();
-        if known && environments.values().all(|status| is_done(status)) {
+        if known && environments.values().all(|status| status.stands_still()) {
             return Ok(());
         }
         if changes.changed().await.is_err() {
             return Err(Failure::world("the engine has ended by itself"));
         }
     }
-}
-
-/// Nothing is on its way, and every cluster has answered or was found not to.
-fn is_done(status: &EnvironmentStatus) -> bool {
-    let answered = |cluster: &crate::engine::environment::ClusterStatus| {
-        cluster.reachable || cluster.message.as_deref() != Some("has not answered yet")
-    };
-    status.is_steady() && status.clusters.values().all(answered)
 }
 
 /// Says how everything stands; fails if it is not as Git says.

@@ -2,7 +2,7 @@
 //!
 //! Secrets stay sealed: of each value the digest of its ciphertext shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -125,8 +125,8 @@ fn settled(desired: &DesiredState) -> BTreeMap<TargetKey, (AcceptedOn, Bundles)>
             let state = MoveState {
                 allocation,
                 settings: Numbered { number: 1, value: settings },
-                held: BTreeSet::new(),
                 history: vec![bundle.digest],
+                ..MoveState::default()
             };
             let (here, bundles) = targets.entry(target.clone()).or_default();
             bundles.insert(bundle.digest, Arc::new(bundle.clone()));

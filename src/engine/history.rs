@@ -212,7 +212,7 @@ fn entry(
             entry.message = reason(&end.outcome);
             "rolloutEnded"
         }
-        EnvironmentEvent::Approved { key, by, part } => {
+        EnvironmentEvent::Approved { key, by, part, .. } => {
             entry.part = Some(key.clone());
             entry.app = app_of(key);
             entry.by = Some(by.clone());
@@ -255,6 +255,23 @@ fn by_commit(entry: &mut Entry, event: &EnvironmentEvent, revision: Option<&Revi
             let count: usize = targets.values().map(std::collections::BTreeSet::len).sum();
             entry.message = format!("{count} objects");
             "pruned"
+        }
+        EnvironmentEvent::Asked { parts, .. } => {
+            entry.message = parts.values().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            "approvalAsked"
+        }
+        EnvironmentEvent::Expired { key, since, .. } => {
+            entry.part = Some(key.clone());
+            entry.app = app_of(key);
+            entry.message = format!("nobody has approved it since {since}");
+            "approvalExpired"
+        }
+        EnvironmentEvent::Deleted { targets } => {
+            let owners = targets.values().flat_map(std::collections::BTreeMap::values);
+            let count: usize = owners.map(std::collections::BTreeSet::len).sum();
+            let names: Vec<String> = targets.keys().map(ToString::to_string).collect();
+            entry.message = format!("{count} objects are gone from {}", names.join(", "));
+            "deleted"
         }
         EnvironmentEvent::Clusters { clusters } => {
             let names: Vec<&str> = clusters.keys().map(|name| name.as_str()).collect();

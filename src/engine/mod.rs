@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::artifact::Keys;
+use crate::definition::Access;
 use crate::git::{Poll, Wake};
 use crate::model::{ClusterName, EnvironmentName};
 use crate::port::Repository;
@@ -27,7 +28,9 @@ use crate::port::clock::Clock;
 use crate::port::cluster::Connect;
 use crate::port::ledger::{Epoch, Ledger, LedgerError};
 use command::{Answer, Command, CommandError};
-use environment::{Environment, EnvironmentStatus, Hire, Message, Ports, RecordError, SourceRevision};
+use environment::{
+    Environment, EnvironmentStatus, Message, Ports, RecordError, SourceRevision, Task, Workers,
+};
 use source::{Source, SourceStatus};
 
 /// So many messages may wait for an environment. A worker that finds it full waits itself, which
@@ -190,12 +193,16 @@ impl Engine {
     /// The ledger can't be read or written, or a loop has failed.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EngineError> {
         let Self { parts, handle, source, changed } = self;
-        let epoch = next_epoch(parts.ledger.as_ref())?;
+        let ledger = parts.ledger.clone();
+        let (epoch, known) =
+            blocking(move || Ok((next_epoch(ledger.as_ref())?, known_environments(ledger.as_ref())?)))
+                .await
+                .ok_or(EngineError::Loop)??;
         let mut loops: JoinSet<Result<(), EngineError>> = JoinSet::new();
         let workers = TaskTracker::new();
         let staff = Staff { parts: Arc::new(parts), epoch, stop: stop.clone(), changed, workers };
-        for name in known_environments(staff.parts.ledger.as_ref())? {
-            staff.seat(&handle, &name, &mut loops)?;
+        for name in known {
+            staff.seat(&handle, &name, &mut loops).await?;
         }
         let (news, mut arrivals) = mpsc::unbounded_channel::<(EnvironmentName, SourceRevision)>();
         let source_stop = stop.clone();
@@ -217,7 +224,7 @@ impl Engine {
                 () = stop.cancelled() => break,
                 arrival = arrivals.recv() => match arrival {
                     Some((name, revision)) => {
-                        staff.seat(&handle, &name, &mut loops)?;
+                        staff.seat(&handle, &name, &mut loops).await?;
                         hand_over(&handle, &name, revision).await;
                     }
                     None => return Err(EngineError::Loop),
@@ -251,6 +258,13 @@ async fn hand_over(handle: &Handle, name: &EnvironmentName, revision: SourceRevi
     }
 }
 
+/// Does what waits for the disk on a thread of its own. None: it has failed by a fault of its own.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
+) -> Option<Result<T, LedgerError>> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
 /// A number above every one that the ledger has seen.
 fn next_epoch(ledger: &dyn Ledger) -> Result<Epoch, LedgerError> {
     let mut newest = Epoch(0);
@@ -276,15 +290,15 @@ struct Staff {
 }
 
 impl Staff {
-    /// Starts the loop of an environment, unless it runs.
-    fn seat(
+    /// Starts the loop of an environment, unless it runs. Only the engine's own loop calls it.
+    async fn seat(
         &self,
         handle: &Handle,
         name: &EnvironmentName,
         loops: &mut JoinSet<Result<(), EngineError>>,
     ) -> Result<(), EngineError> {
-        let mut seats = handle.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
-        if seats.contains_key(name) {
+        let seats = || handle.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
+        if seats().contains_key(name) {
             return Ok(());
         }
         let (messages, inbox) = mpsc::channel(MESSAGES);
@@ -292,10 +306,12 @@ impl Staff {
             ledger: self.parts.ledger.clone(),
             clock: self.parts.clock.clone(),
             epoch: self.epoch,
-            hire: self.hire(messages.clone()),
+            workers: Box::new(self.workers(messages.clone())),
         };
         let failed = |error| EngineError::Environment(name.clone(), error);
-        let environment = Environment::open(name.clone(), ports).map_err(failed)?;
+        let of = name.clone();
+        let opened = tokio::task::spawn_blocking(move || Environment::open(of, ports)).await;
+        let environment = opened.map_err(|_| EngineError::Loop)?.map_err(failed)?;
         let status = environment.status();
         let (mut news, changed) = (status.clone(), self.changed.clone());
         let (stop, of) = (self.stop.clone(), name.clone());
@@ -307,30 +323,51 @@ impl Staff {
                 changed.send_modify(|count| *count += 1);
             }
         });
-        seats.insert(name.clone(), Seat { messages, status });
+        seats().insert(name.clone(), Seat { messages, status });
         Ok(())
     }
 
-    /// What starts the workers of an environment's clusters.
-    fn hire(&self, messages: mpsc::Sender<Message>) -> Hire {
-        let parts = self.parts.clone();
-        let (stop, workers) = (self.stop.clone(), self.workers.clone());
-        let mut running: BTreeMap<ClusterName, CancellationToken> = BTreeMap::new();
-        Box::new(move |name, access, task| {
-            let token = stop.child_token();
-            if let Some(before) = running.insert(name.clone(), token.clone()) {
-                before.cancel();
-            }
-            workers.spawn(worker::run::run(worker::run::Bench {
-                name: name.clone(),
-                access: access.clone(),
-                connect: parts.connect.clone(),
-                keys: parts.keys.clone(),
-                task,
-                messages: messages.clone(),
-                stop: token,
-            }));
-        })
+    /// What starts and ends the workers of an environment's clusters.
+    fn workers(&self, messages: mpsc::Sender<Message>) -> Crew {
+        Crew {
+            parts: self.parts.clone(),
+            stop: self.stop.clone(),
+            workers: self.workers.clone(),
+            messages,
+            running: BTreeMap::new(),
+        }
+    }
+}
+
+/// The workers of one environment's clusters.
+struct Crew {
+    parts: Arc<Parts>,
+    stop: CancellationToken,
+    workers: TaskTracker,
+    messages: mpsc::Sender<Message>,
+    running: BTreeMap<ClusterName, CancellationToken>,
+}
+
+impl Workers for Crew {
+    fn hire(&mut self, name: &ClusterName, access: &Access, task: watch::Receiver<Task>) {
+        self.dismiss(name);
+        let token = self.stop.child_token();
+        self.running.insert(name.clone(), token.clone());
+        self.workers.spawn(worker::run::run(worker::run::Bench {
+            name: name.clone(),
+            access: access.clone(),
+            connect: self.parts.connect.clone(),
+            keys: self.parts.keys.clone(),
+            task,
+            messages: self.messages.clone(),
+            stop: token,
+        }));
+    }
+
+    fn dismiss(&mut self, name: &ClusterName) {
+        if let Some(token) = self.running.remove(name) {
+            token.cancel();
+        }
     }
 }
 

@@ -26,7 +26,10 @@ pub fn read_state(ledger: &dyn Ledger, environment: &EnvironmentName) -> Result<
         for record in ledger.read(&stream, Sequence::EMPTY)? {
             let body: RolloutRecord = parse(&stream, record)?;
             for (key, allocation) in &body.allocations {
-                accepted.allocate(key, allocation);
+                // What has left meanwhile does not come back with what was recorded before.
+                if !accepted.has_left(&id, key) {
+                    accepted.allocate(key, allocation);
+                }
             }
         }
     }

@@ -111,15 +111,36 @@ pub enum ApprovalNeed {
     /// More goes than the environment's deletion budget allows, or something that is never deleted
     /// without a word.
     Deletions {
-        /// Everything that goes.
-        keys: BTreeSet<ObjectKey>,
+        /// Everything that goes, from each target.
+        keys: BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
         /// How much the budget allows.
         allowed: u32,
         /// How much counts against it.
         counted: u32,
         /// Which of the keys need a word whatever their number.
         protected: BTreeSet<ObjectKey>,
+        /// Nothing would be left: of an app on a target, or of all apps. That asks for a word whatever
+        /// the number, since it is what a tree looks like that was read in part.
+        #[serde(default)]
+        emptied: bool,
     },
+}
+
+impl Part {
+    /// What the part deletes from each target, as far as the deletion budget is concerned: the
+    /// autoscalers and disruption budgets that settings take away count for nothing.
+    pub fn deletions(&self) -> BTreeMap<TargetKey, BTreeSet<ObjectKey>> {
+        match &self.work {
+            Work::Prune { targets } => targets.clone(),
+            Work::Release(program) => program
+                .removed
+                .iter()
+                .filter(|(_, keys)| !keys.is_empty())
+                .map(|(key, keys)| (key.target.clone(), keys.clone()))
+                .collect(),
+            Work::Settings { .. } | Work::Platform { .. } => BTreeMap::new(),
+        }
+    }
 }
 
 /// What a part does.

@@ -22,6 +22,39 @@ pub enum Admission {
     Running(PartKey, RolloutId),
     /// It waits.
     Wait(PartKey, WaitingOn),
+    /// It does not start, and nothing that it waits for will change that.
+    Refuse(PartKey, Refusal),
+}
+
+impl Admission {
+    /// The part that it is about.
+    pub fn part(&self) -> &PartKey {
+        match self {
+            Admission::Start(key)
+            | Admission::Supersede(_, key, _)
+            | Admission::Running(key, _)
+            | Admission::Wait(key, _)
+            | Admission::Refuse(key, _) => key,
+        }
+    }
+}
+
+/// Why a part is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Refusal {
+    /// Nobody approved it in time.
+    Expired,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Expired => {
+                f.write_str("refused: nobody approved it within 7 days; the next commit asks for it again")
+            }
+        }
+    }
 }
 
 /// Why a part waits.
@@ -117,9 +150,29 @@ fn is_suspended(plan: &Plan, part: &Part, app: &AppKey, accepted: &Accepted) -> 
     })
 }
 
+/// Whether everybody agrees who must.
+#[derive(PartialEq, Eq)]
+enum Consent {
+    Given,
+    Awaited,
+    Expired,
+}
+
+fn approval(plan: &Plan, part: &Part, accepted: &Accepted) -> Consent {
+    if part.approvals.is_empty() || approved(accepted, part).is_some() {
+        return Consent::Given;
+    }
+    match accepted.asked.get(&part.digest) {
+        Some(asked) if asked.expired && asked.revision == plan.revision => Consent::Expired,
+        _ => Consent::Awaited,
+    }
+}
+
 fn admit_prune(plan: &Plan, part: &Part, accepted: &Accepted) -> Admission {
-    if !part.approvals.is_empty() && approved(accepted, part).is_none() {
-        return Admission::Wait(part.key.clone(), WaitingOn::Approval);
+    match approval(plan, part, accepted) {
+        Consent::Given => {}
+        Consent::Awaited => return Admission::Wait(part.key.clone(), WaitingOn::Approval),
+        Consent::Expired => return Admission::Refuse(part.key.clone(), Refusal::Expired),
     }
     if let Some(before) = part.after.iter().find(|key| plan.parts.iter().any(|other| other.key == **key)) {
         return Admission::Wait(part.key.clone(), WaitingOn::Part(before.clone()));
@@ -135,14 +188,19 @@ fn admit_release(
     open: &BTreeMap<RolloutId, RolloutView>,
 ) -> Admission {
     let PartKey::Release(app) = &part.key else { return Admission::Start(part.key.clone()) };
+    let consent = approval(plan, part, accepted);
+    let open_rollout = accepted.open_rollout(app);
+    if consent == Consent::Expired && open_rollout.is_none() {
+        return Admission::Refuse(part.key.clone(), Refusal::Expired);
+    }
     let waiting_on = if held(program, accepted) {
         Some(WaitingOn::Held)
-    } else if !part.approvals.is_empty() && approved(accepted, part).is_none() {
+    } else if consent != Consent::Given {
         Some(WaitingOn::Approval)
     } else {
         part.after.iter().find_map(|key| dependency(plan, program, key, accepted))
     };
-    match (accepted.open_rollout(app), waiting_on) {
+    match (open_rollout, waiting_on) {
         (Some(running), waiting_on) => beside_running(part, program, running, open, waiting_on),
         (None, Some(reason)) => Admission::Wait(part.key.clone(), reason),
         (None, None) => Admission::Start(part.key.clone()),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Parts, Planning, release};
-use crate::model::{ApprovalNeed, ObjectKey, Part, TargetKey, Work};
+use crate::accepted::PartSummary;
+use crate::compile::{Desired, DesiredState};
+use crate::model::{AppKey, ApprovalNeed, MoveKey, ObjectKey, Part, PartKey, TargetKey, Work};
 
 /// Kinds that are never deleted without a word: data, and what takes data with it.
 const PROTECTED_KINDS: [&str; 4] =
@@ -36,57 +38,81 @@ fn counts(key: &ObjectKey) -> bool {
 
 /// Says of every part that deletes whether somebody must agree first.
 ///
-/// The budget is judged target by target, over everything that the plan deletes there: a folder
-/// that was emptied is many small parts. It is the larger of its share of what counts on the target
-/// and its least number. Over it, every part waits that deletes something there that counts.
-pub(super) fn judge(planning: &Planning<'_>, parts: &mut Parts) {
+/// The budget is judged target by target, over everything that the plan deletes there and what went
+/// before and belongs to it: a folder that was emptied is many small parts, and the last of them is
+/// no smaller than the whole. It is the larger of its share of what counts on the target and its
+/// least number. Over it, every part waits that deletes something there that counts. Two more wait
+/// whatever they count: what takes data away, and what leaves nothing.
+pub(super) fn judge(planning: &Planning<'_>, desired: &DesiredState, parts: &mut Parts) {
+    let summaries: Vec<PartSummary> = parts.values().map(PartSummary::of).collect();
     let mut going: BTreeMap<TargetKey, BTreeSet<ObjectKey>> = BTreeMap::new();
     for part in parts.values() {
-        for (target, keys) in deletions(part) {
+        for (target, keys) in part.deletions() {
             going.entry(target).or_default().extend(keys);
         }
     }
-    let over: BTreeMap<TargetKey, (u32, u32)> = going
-        .iter()
-        .map(|(target, keys)| (target.clone(), (count(keys), allowed(planning, target))))
-        .filter(|(_, (counted, allowed))| counted > allowed)
-        .collect();
-    for part in parts.values_mut() {
-        let deletions = deletions(part);
-        let protected: BTreeSet<ObjectKey> =
-            deletions.values().flatten().filter(|key| is_protected(key)).cloned().collect();
-        let worst = deletions
-            .iter()
-            .filter(|(_, keys)| count(keys) > 0)
-            .filter_map(|(target, _)| over.get(target))
-            .max_by_key(|(counted, _)| *counted);
-        if worst.is_none() && protected.is_empty() {
-            continue;
+    let mut over: BTreeMap<TargetKey, (u32, u32)> = BTreeMap::new();
+    for (target, keys) in &mut going {
+        let gone = planning.accepted.deleted_beside(target, &desired.revision, &summaries);
+        let allowed = allowed(planning, target, &gone);
+        keys.extend(gone);
+        let counted = count(keys);
+        if counted > allowed {
+            over.insert(target.clone(), (counted, allowed));
         }
-        let keys: BTreeSet<ObjectKey> = deletions.into_values().flatten().collect();
-        let (counted, allowed) = worst.copied().unwrap_or_else(|| (count(&keys), planning.budget.at_least));
-        part.approvals = vec![ApprovalNeed::Deletions { keys, allowed, counted, protected }];
+    }
+    let nothing_left = desired.apps.is_empty() && !planning.accepted.moves.is_empty();
+    for part in parts.values_mut() {
+        let keys = part.deletions();
+        let emptied = match &part.key {
+            PartKey::PruneApp(_) => nothing_left,
+            PartKey::Release(app) => empties(planning, desired, app, part),
+            _ => false,
+        };
+        part.approvals.extend(need(planning, keys, &over, emptied));
     }
 }
 
-/// What a part deletes from each target.
-fn deletions(part: &Part) -> BTreeMap<TargetKey, BTreeSet<ObjectKey>> {
-    match &part.work {
-        Work::Prune { targets } => targets.clone(),
-        Work::Release(program) => program
-            .removed
-            .iter()
-            .filter(|(_, keys)| !keys.is_empty())
-            .map(|(key, keys)| (key.target.clone(), keys.clone()))
-            .collect(),
-        // Autoscalers and budgets count for nothing.
-        Work::Settings { .. } | Work::Platform { .. } => BTreeMap::new(),
+fn need(
+    planning: &Planning<'_>,
+    keys: BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
+    over: &BTreeMap<TargetKey, (u32, u32)>,
+    emptied: bool,
+) -> Option<ApprovalNeed> {
+    let protected: BTreeSet<ObjectKey> =
+        keys.values().flatten().filter(|key| is_protected(key)).cloned().collect();
+    let worst = keys
+        .iter()
+        .filter(|(_, keys)| count(keys) > 0)
+        .filter_map(|(target, _)| over.get(target))
+        .max_by_key(|(counted, _)| *counted);
+    if worst.is_none() && protected.is_empty() && !emptied {
+        return None;
     }
+    let all = || count(&keys.values().flatten().cloned().collect());
+    let (counted, allowed) = worst.copied().unwrap_or_else(|| (all(), planning.budget.at_least));
+    Some(ApprovalNeed::Deletions { keys, allowed, counted, protected, emptied })
 }
 
-/// How much of what counts may go from a target.
-fn allowed(planning: &Planning<'_>, target: &TargetKey) -> u32 {
-    let share = u64::from(count(&held_on(planning, target))) * u64::from(planning.budget.percent) / 100;
+/// Whether a release leaves nothing on a target where there is something now.
+fn empties(planning: &Planning<'_>, desired: &DesiredState, app: &AppKey, part: &Part) -> bool {
+    let Some(Desired::App(wish)) = desired.apps.get(app) else { return false };
+    let Work::Release(program) = &part.work else { return false };
+    wish.release.bundles.iter().any(|(target, bundle)| {
+        let key = MoveKey::new(app.clone(), target.clone());
+        let stable = planning.accepted.moves.get(&key).and_then(|state| state.allocation.stable);
+        let held = stable.and_then(|stable| planning.bundles.get(&stable));
+        bundle.objects.is_empty()
+            && held.is_some_and(|held| !held.objects.is_empty())
+            && program.removed.get(&key).is_some_and(|keys| !keys.is_empty())
+    })
+}
+
+/// How much of what counts may go from a target, beside what has gone already.
+fn allowed(planning: &Planning<'_>, target: &TargetKey, gone: &BTreeSet<ObjectKey>) -> u32 {
+    let mut all = held_on(planning, target);
+    all.extend(gone.iter().cloned());
+    let share = u64::from(count(&all)) * u64::from(planning.budget.percent) / 100;
     u32::try_from(share).unwrap_or(u32::MAX).max(planning.budget.at_least)
 }
 

@@ -4,6 +4,7 @@
 //! the same commit give the same plan on every machine. Whoever runs it decides nothing more.
 
 mod admission;
+mod approval;
 mod budget;
 mod digest;
 mod release;
@@ -21,7 +22,8 @@ use crate::model::{
 };
 use crate::wanted::Bundles;
 
-pub use admission::{Admission, RolloutView, WaitingOn, admit};
+pub use admission::{Admission, Refusal, RolloutView, WaitingOn, admit};
+pub use approval::{PATIENCE, asks, overdue};
 pub use state::{State, StateError};
 
 /// What a plan is made from, beside what is desired.
@@ -50,7 +52,7 @@ pub fn plan(planning: &Planning<'_>, desired: &DesiredState) -> Plan {
         }
     }
     prune_parts(planning, desired, &mut parts);
-    budget::judge(planning, &mut parts);
+    budget::judge(planning, desired, &mut parts);
     let mut parts: Vec<Part> = parts.into_values().collect();
     keep_known_edges(&mut parts);
     let leaves: Vec<ContentDigest> = parts

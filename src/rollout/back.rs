@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::judge::elapsed;
-use super::{Effect, Phase, Rollout, SILENCE_LIMIT, Stage};
+use super::{Effect, Phase, Rollout, Stage};
 use crate::accepted::{Cause, Outcome};
 use crate::model::{MoveKey, PartDigest, Timestamp};
 
@@ -59,8 +59,7 @@ impl Rollout {
         let (mut waiting, mut stuck) = (false, BTreeSet::new());
         for (key, progress) in open {
             waiting = true;
-            let heard = progress.heard.unwrap_or(progress.since);
-            if elapsed(heard, now) >= SILENCE_LIMIT || elapsed(progress.progressed, now) >= patience {
+            if progress.silent || elapsed(progress.progressed, now) >= patience {
                 stuck.insert(key.clone());
             }
         }

@@ -1,7 +1,7 @@
 //! The way forward: prepare, move, commit, soak.
 
 use super::judge::elapsed;
-use super::{Cursor, Effect, Phase, Rollout, Stage};
+use super::{Cursor, Effect, Phase, Rollout, Soak, Stage};
 use crate::accepted::{Cause, Failure, FailureKind, Outcome};
 use crate::model::{MoveKey, Strategy, Timestamp};
 
@@ -33,7 +33,7 @@ impl Rollout {
     /// Moves the batch under the cursor; commits it when all of it is ready.
     pub(super) fn forward(&mut self, cursor: Cursor, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(batch) = self.batch(cursor) else {
-            self.phase = Phase::Soaking(Cursor { since: now, ..cursor });
+            self.phase = Phase::Soaking(Soak { cursor: Cursor { since: now, ..cursor }, steady: None });
             return;
         };
         if self.fails(now, effects) {
@@ -161,37 +161,45 @@ impl Rollout {
     }
 
     /// Goes back, or asks a person, if a target has failed.
+    ///
+    /// What is remembered beside the failure itself is where else it was seen: another target that
+    /// shows a fault of its own has not proved the release good, however short it was seen there.
     fn fails(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
         let rules = &self.program().rules;
         let moved = |stage: &Stage| !matches!(stage, Stage::Settled | Stage::Admitting | Stage::Waiting);
-        let failure = self
+        let there: Vec<_> = self
             .moves
             .iter()
             .filter(|(_, progress)| !progress.left && moved(&progress.stage))
-            .find_map(|(key, progress)| progress.failure(key, &rules.timeouts, now));
-        let Some(failure) = failure else { return false };
+            .map(|(key, progress)| (key, progress, progress.failure(key, &rules.timeouts, now)))
+            .collect();
+        let Some(failure) = there.iter().find_map(|(_, _, failure)| failure.clone()) else { return false };
+        let failed = there
+            .iter()
+            .filter(|(_, progress, failure)| failure.is_some() || progress.sighting.is_some())
+            .map(|(key, _, _)| (*key).clone())
+            .collect();
         match (&self.phase, rules.rollback.automatic) {
-            (Phase::Forward(cursor) | Phase::Soaking(cursor), false) => {
+            (Phase::Forward(cursor) | Phase::Soaking(Soak { cursor, .. }), false) => {
                 self.phase = Phase::Paused(*cursor, failure);
             }
-            _ => self.go_back(Cause::Failed(failure), now, effects),
+            _ => {
+                self.failed = failed;
+                self.go_back(Cause::Failed(failure), now, effects);
+            }
         }
         true
     }
 
     /// Watches the release. What is not healthy begins the soak again.
-    pub(super) fn soak(&mut self, cursor: Cursor, now: Timestamp, effects: &mut Vec<Effect>) {
+    pub(super) fn soak(&mut self, soak: Soak, now: Timestamp, effects: &mut Vec<Effect>) {
         if self.fails(now, effects) {
             return;
         }
-        let there = || self.moves.values().filter(|p| !p.left && p.stage == Stage::Committed);
-        if !there().all(super::MoveProgress::is_ready) {
-            if cursor.since != now {
-                self.phase = Phase::Soaking(Cursor { since: now, ..cursor });
-            }
-            return;
-        }
-        if elapsed(cursor.since, now) < self.program().rules.soak.0 {
+        let mut there = self.moves.values().filter(|p| !p.left && p.stage == Stage::Committed);
+        let steady = there.all(super::MoveProgress::is_ready).then(|| soak.steady.unwrap_or(now));
+        self.phase = Phase::Soaking(Soak { steady, ..soak });
+        if steady.is_none_or(|since| elapsed(since, now) < self.program().rules.soak.0) {
             return;
         }
         let left: std::collections::BTreeSet<MoveKey> =

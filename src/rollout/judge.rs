@@ -8,10 +8,10 @@ use crate::rollout::{ComponentReport, Evidence};
 impl MoveProgress {
     /// Takes in what a worker said. Evidence older than allocation or settings is dropped.
     pub(super) fn observe(&mut self, evidence: &Evidence, now: Timestamp) {
-        if evidence.allocation < self.allocation.number || evidence.settings < self.settings {
+        if !self.is_about(evidence) {
             return;
         }
-        self.heard = Some(now);
+        self.silent = false;
         let ready = evidence.components.values().map(|report| report.ready).sum();
         if ready > self.ready {
             self.ready = ready;
@@ -27,6 +27,11 @@ impl MoveProgress {
         self.evidence = Some(evidence.clone());
     }
 
+    /// Whether a report is about what the target is told to hold now, under the settings in force.
+    pub(super) fn is_about(&self, evidence: &Evidence) -> bool {
+        evidence.allocation >= self.allocation.number && evidence.settings >= self.settings
+    }
+
     /// Remembers a fault from its first sighting on.
     fn sight(&mut self, evidence: &Evidence, now: Timestamp) {
         let seen = evidence.components.iter().find_map(|(name, report)| {
@@ -34,15 +39,20 @@ impl MoveProgress {
         });
         match (seen, &mut self.sighting) {
             (Some((component, fault)), Some(sighting)) => {
-                sighting.last = now;
+                sighting.gone = None;
                 sighting.component = component;
                 sighting.fault = fault;
             }
             (Some((component, fault)), none) => {
-                *none = Some(Sighting { first: now, last: now, component, fault });
+                *none = Some(Sighting { first: now, gone: None, component, fault });
             }
-            (None, Some(sighting)) if elapsed(sighting.last, now) > FAULT_MEMORY => self.sighting = None,
-            (None, _) => {}
+            (None, Some(sighting)) => {
+                let gone = *sighting.gone.get_or_insert(now);
+                if elapsed(gone, now) > FAULT_MEMORY {
+                    self.sighting = None;
+                }
+            }
+            (None, None) => {}
         }
     }
 
@@ -94,9 +104,8 @@ impl MoveProgress {
         let sighting = self.sighting.as_ref()?;
         let evidence = self.current_evidence()?;
         let restarts = evidence.components.get(&sighting.component).map_or(0, |report| report.restarts);
-        let present = sighting.last == self.heard?;
         let long_enough = elapsed(sighting.first, now) >= timeouts.fault.0;
-        ((present && long_enough) || restarts >= RESTART_LIMIT).then_some(sighting)
+        ((sighting.gone.is_none() && long_enough) || restarts >= RESTART_LIMIT).then_some(sighting)
     }
 
     /// Whether everything on this target is ready, by evidence under the numbers in force.

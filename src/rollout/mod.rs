@@ -29,9 +29,8 @@ pub use step::step;
 /// minutes are longer than any restart of a worker or of an API server.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(120);
 
-/// A fault that was not seen for so long is forgotten. A crashing container runs between two
-/// crashes, so a single look without the fault says nothing; the pause between the first restarts
-/// is 10 to 20 s.
+/// A fault that is gone for so long is forgotten. A crashing container runs between two crashes, so
+/// a single look without the fault says nothing; the pause between the first restarts is 10 to 20 s.
 pub const FAULT_MEMORY: Duration = Duration::from_secs(30);
 
 /// So many restarts of one release's containers within a rollout are a crash loop, whatever they
@@ -39,6 +38,9 @@ pub const FAULT_MEMORY: Duration = Duration::from_secs(30);
 pub const RESTART_LIMIT: u32 = 3;
 
 /// The run of one release part.
+///
+/// It changes by [`step`] alone and holds nothing that is not told by the events that changed it:
+/// folding these gives the same rollout again, whatever else was seen in between.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
@@ -52,6 +54,8 @@ pub struct Rollout {
     pub phase: Phase,
     /// Where each target stands.
     pub moves: BTreeMap<MoveKey, MoveProgress>,
+    /// Where the failure was seen that it goes back for; none where a person stopped it.
+    pub failed: BTreeSet<MoveKey>,
 }
 
 /// Where a rollout stands.
@@ -66,7 +70,7 @@ pub enum Phase {
     /// It moves.
     Forward(Cursor),
     /// Every target runs it and it is watched.
-    Soaking(Cursor),
+    Soaking(Soak),
     /// A person is asked.
     Paused(Cursor, Failure),
     /// It goes back.
@@ -88,6 +92,16 @@ pub struct Cursor {
     pub since: Timestamp,
 }
 
+/// How the watch over a release stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Soak {
+    /// Which targets moved last.
+    pub cursor: Cursor,
+    /// Since when every target is well; none while one is not, and the time begins anew.
+    pub steady: Option<Timestamp>,
+}
+
 /// Where one target stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -107,9 +121,9 @@ pub struct MoveProgress {
     /// How many pods of another release there were at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old: Option<u32>,
-    /// When its worker last said anything under this allocation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heard: Option<Timestamp>,
+    /// Its worker has said nothing under this allocation for too long.
+    #[serde(default)]
+    pub silent: bool,
     /// A fault that is not yet long enough there to count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sighting: Option<Sighting>,
@@ -126,8 +140,9 @@ pub struct MoveProgress {
 pub struct Sighting {
     /// When it was seen first.
     pub first: Timestamp,
-    /// When it was seen last.
-    pub last: Timestamp,
+    /// Since when it is no longer seen; none while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Timestamp>,
     /// Which component.
     pub component: ComponentName,
     /// What was seen last.
@@ -200,6 +215,11 @@ pub enum Event {
         /// Where.
         at: MoveKey,
     },
+    /// A worker has said nothing for [`SILENCE_LIMIT`].
+    Silent {
+        /// Where.
+        at: MoveKey,
+    },
     /// Its app was suspended and goes on: clocks begin anew.
     Resumed,
     /// A newer release takes its place.
@@ -254,7 +274,7 @@ impl Rollout {
                     progressed: start.at,
                     ready: 0,
                     old: None,
-                    heard: None,
+                    silent: false,
                     sighting: None,
                     evidence: None,
                     left: false,
@@ -268,6 +288,7 @@ impl Rollout {
             back: start.back.clone(),
             phase: Phase::Admitting { since: start.at },
             moves,
+            failed: BTreeSet::new(),
         }
     }
 
@@ -290,27 +311,18 @@ impl Rollout {
         }
     }
 
-    /// Whether the two differ in nothing that must be recorded: when a worker was last heard, and
-    /// when a fault was last seen, are forgotten by a restart and learned again.
-    pub fn is_materially(&self, other: &Self) -> bool {
-        let plain = |rollout: &Self| {
-            let mut rollout = rollout.clone();
-            for progress in rollout.moves.values_mut() {
-                progress.heard = None;
-                if let Some(sighting) = &mut progress.sighting {
-                    sighting.last = sighting.first;
-                }
-            }
-            rollout
-        };
-        plain(self) == plain(other)
-    }
-
     /// What it waits for, in a line.
     pub fn waiting_for(&self) -> String {
         match &self.phase {
             Phase::Admitting { .. } => "asks the clusters whether they would take it".to_owned(),
-            Phase::Soaking(_) => "every target runs it; it is watched".to_owned(),
+            Phase::Soaking(Soak { steady: Some(_), .. }) => "every target runs it; it is watched".to_owned(),
+            Phase::Soaking(_) => {
+                let open = self.moves.iter().filter(|(_, progress)| !progress.left && !progress.is_ready());
+                let lines: Vec<String> = open
+                    .map(|(key, progress)| format!("{}: {}", key.target, progress.why_not_ready()))
+                    .collect();
+                format!("every target runs it and not all are well: {}", lines.join("; "))
+            }
             Phase::Stuck(_, targets) => {
                 let names: Vec<String> = targets.iter().map(|key| key.target.to_string()).collect();
                 format!("no good answer from {}", names.join(", "))
@@ -327,6 +339,21 @@ impl Rollout {
                 lines.join("; ")
             }
         }
+    }
+
+    /// Whether a report under these numbers is about what the target is told to hold now.
+    pub fn is_current(&self, key: &MoveKey, evidence: &Evidence) -> bool {
+        self.moves.get(key).is_some_and(|progress| progress.is_about(evidence))
+    }
+
+    /// The targets that are waited for on the way back, and since when.
+    pub fn waited_for(&self) -> impl Iterator<Item = (&MoveKey, Timestamp)> + '_ {
+        let back = self.is_going_back();
+        self.moves
+            .iter()
+            .filter(move |(_, progress)| back && !progress.left && progress.stage == Stage::Restoring)
+            .filter(|(_, progress)| !progress.silent)
+            .map(|(key, progress)| (key, progress.since))
     }
 
     /// Whether it goes back or is stuck on the way.

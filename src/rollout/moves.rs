@@ -19,9 +19,7 @@ impl MoveProgress {
 
     /// What the worker said under the allocation and settings in force.
     pub(super) fn current_evidence(&self) -> Option<&super::Evidence> {
-        self.evidence.as_ref().filter(|evidence| {
-            evidence.allocation >= self.allocation.number && evidence.settings >= self.settings
-        })
+        self.evidence.as_ref().filter(|evidence| self.is_about(evidence))
     }
 }
 
@@ -186,7 +184,7 @@ impl Rollout {
         allocation.number = progress.allocation.number + 1;
         progress.allocation = allocation.clone();
         progress.enter(stage, now);
-        progress.heard = None;
+        progress.silent = false;
         progress.evidence = None;
         effects.push(Effect::Allocate(key.clone(), allocation));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Command, Effect, Event, Phase, Rollout, Stage};
+use super::{Command, Effect, Event, Phase, Rollout, Soak, Stage};
 use crate::accepted::{Cause, Failure, FailureKind, Outcome, RolloutEnd};
 use crate::model::{MoveKey, Timestamp};
 
@@ -31,6 +31,11 @@ pub fn step(mut rollout: Rollout, event: &Event, now: Timestamp) -> (Rollout, Ve
         Event::Left { at } => {
             if let Some(progress) = rollout.moves.get_mut(at) {
                 progress.left = true;
+            }
+        }
+        Event::Silent { at } => {
+            if let Some(progress) = rollout.moves.get_mut(at) {
+                progress.silent = true;
             }
         }
         Event::Resumed => rollout.resumed(now),
@@ -117,11 +122,12 @@ impl Rollout {
             progress.since = now;
             progress.progressed = now;
             progress.sighting = None;
-            progress.heard = progress.heard.map(|_| now);
+            progress.silent = false;
         }
         match &mut self.phase {
             Phase::Admitting { since } => *since = now,
-            Phase::Forward(cursor) | Phase::Soaking(cursor) => cursor.since = now,
+            Phase::Forward(cursor) => cursor.since = now,
+            Phase::Soaking(soak) => *soak = Soak { steady: None, ..*soak },
             Phase::Paused(..) | Phase::Back(_) | Phase::Stuck(..) | Phase::Ended(_) => {}
         }
     }
@@ -138,7 +144,7 @@ impl Rollout {
             match &self.phase {
                 Phase::Admitting { since } => self.admit_or_reject(*since, now, effects),
                 Phase::Forward(cursor) => self.forward(*cursor, now, effects),
-                Phase::Soaking(cursor) => self.soak(*cursor, now, effects),
+                Phase::Soaking(soak) => self.soak(*soak, now, effects),
                 Phase::Paused(..) | Phase::Ended(_) => {}
                 Phase::Back(_) | Phase::Stuck(..) => self.back(now, effects),
             }
@@ -197,18 +203,18 @@ impl Rollout {
         effects.push(Effect::End(Box::new(end)));
     }
 
-    /// After a failure the bundle is not tried again where the failure was seen (where it was seen
-    /// nowhere, as after an abort: where it had begun), and where a cluster
-    /// refused it or a person stopped it before it began.
+    /// After a failure the bundle is not tried again wherever the failure was seen; where it was seen
+    /// nowhere that is still there, as after an abort: where it had begun. The same goes for where a
+    /// cluster refused it, and for where it would have moved when a person stopped it before it began.
     fn is_held_after(&self, outcome: &Outcome, key: &MoveKey, stage: &Stage) -> bool {
+        let is_there = |at: &MoveKey| self.moves.get(at).is_some_and(|progress| !progress.left);
         match outcome {
-            Outcome::RolledBack(failure) => match &failure.at {
-                Some(at) if !self.moves.get(at).is_none_or(|progress| progress.left) => at == key,
-                _ => *stage == Stage::Restored,
-            },
+            Outcome::RolledBack(_) if self.failed.iter().any(is_there) => self.failed.contains(key),
+            Outcome::RolledBack(_) => *stage == Stage::Restored,
             // A cluster that was silent has not judged the release: it is asked again.
             Outcome::Rejected(failure) if failure.kind == FailureKind::NoAnswer => false,
-            Outcome::Rejected(_) | Outcome::Cancelled(_) => *stage != Stage::Settled,
+            Outcome::Rejected(failure) => failure.at.as_ref().is_none_or(|at| at == key),
+            Outcome::Cancelled(_) => *stage != Stage::Settled,
             _ => false,
         }
     }

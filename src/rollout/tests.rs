@@ -152,8 +152,12 @@ fn key(cluster: &str) -> MoveKey {
 struct World {
     rollout: Rollout,
     targets: BTreeMap<MoveKey, Target>,
-    /// Every event with its moment, as the ledger would hold it.
+    /// The rollout before its first event.
+    first: Rollout,
+    /// Every event that changed anything, with its moment, as the ledger would hold it.
     record: Vec<(Event, Timestamp)>,
+    /// When each target was last heard.
+    heard: BTreeMap<MoveKey, i64>,
     end: Option<RolloutEnd>,
     ended_at: i64,
     allocations: Vec<(MoveKey, Allocation)>,
@@ -194,8 +198,16 @@ impl World {
             at: at(0),
         };
         let rollout = Rollout::new(&start);
-        let mut world =
-            Self { rollout, targets, record: Vec::new(), end: None, ended_at: 0, allocations: Vec::new() };
+        let mut world = Self {
+            first: rollout.clone(),
+            rollout,
+            targets,
+            record: Vec::new(),
+            heard: BTreeMap::new(),
+            end: None,
+            ended_at: 0,
+            allocations: Vec::new(),
+        };
         world.happen(Event::Started, 0);
         world
     }
@@ -204,8 +216,10 @@ impl World {
         let (next, effects) = step(self.rollout.clone(), &event, at(second));
         // The same state, event and moment give the same answer.
         assert_eq!(step(self.rollout.clone(), &event, at(second)), (next.clone(), effects.clone()));
+        if next != self.rollout || !effects.is_empty() {
+            self.record.push((event, at(second)));
+        }
         self.rollout = next;
-        self.record.push((event, at(second)));
         for effect in effects {
             match effect {
                 Effect::DryRun(_) => {}
@@ -235,12 +249,32 @@ impl World {
             }
             target.live();
             let evidence = Box::new(target.evidence());
+            self.heard.insert(key.clone(), second);
             if matches!(self.rollout.phase, Phase::Admitting { .. }) {
                 self.happen(Event::Admitted { at: key.clone(), refusal: None }, second);
             }
             self.happen(Event::Observed { at: key, evidence }, second);
         }
+        let silent = |key: &MoveKey, since: Timestamp| {
+            let heard = at(self.heard.get(key).copied().unwrap_or_default()).max(since);
+            judge::elapsed(heard, at(second)) >= SILENCE_LIMIT
+        };
+        let silent: Vec<MoveKey> = self
+            .rollout
+            .waited_for()
+            .filter(|(key, since)| silent(key, *since))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for at in silent {
+            self.happen(Event::Silent { at }, second);
+        }
         self.happen(Event::Tick, second);
+    }
+
+    /// Whether what was recorded comes to what was seen.
+    fn check_replay(&self, name: &str) {
+        let replay = |rollout, (event, at): &(Event, Timestamp)| step(rollout, event, *at).0;
+        assert_eq!(self.record.iter().fold(self.first.clone(), replay), self.rollout, "{name}");
     }
 
     fn run(&mut self, seconds: std::ops::RangeInclusive<i64>) {
@@ -352,6 +386,68 @@ fn one_target_that_fails_brings_all_back() {
 }
 
 #[test]
+fn what_failed_is_held_on_every_target_where_the_failure_was_seen() {
+    let east = || Target::new("Deployment", Some("v1"));
+    for (name, west, expected) in [
+        ("on one", Pods::Good, vec!["north"]),
+        ("on two", Pods::BadImage, vec!["north", "west"]),
+        ("not ready is no failure yet", Pods::NeverReady, vec!["north"]),
+    ] {
+        let targets = BTreeMap::from([
+            (key("east"), east()),
+            (key("north"), east().behaves("v2", Pods::BadImage)),
+            (key("west"), east().behaves("v2", west)),
+        ]);
+        let mut world = World::new(rules(Strategy::Rolling), targets);
+        world.run(1..=120);
+        let held: Vec<MoveKey> = world.end.as_ref().unwrap().holds.keys().cloned().collect();
+        assert_eq!(held, expected.into_iter().map(key).collect::<Vec<_>>(), "{name}");
+    }
+    let mut slow = rules(Strategy::Rolling);
+    slow.timeouts.progress = Span::from_secs(60);
+    let bad = || east().behaves("v2", Pods::NeverReady);
+    let targets = BTreeMap::from([(key("east"), east()), (key("north"), bad()), (key("west"), bad())]);
+    let mut world = World::new(slow, targets);
+    world.run(1..=200);
+    let held: Vec<&MoveKey> = world.end.as_ref().unwrap().holds.keys().collect();
+    assert_eq!(held, [&key("north"), &key("west")], "both deadlines are over");
+}
+
+#[test]
+fn a_refusal_holds_where_it_was_said() {
+    let mut targets = one("Deployment", Some("v1"), Pods::Good);
+    targets.insert(key("west"), Target::new("Deployment", Some("v1")));
+    let mut world = World::new(rules(Strategy::Rolling), targets);
+    world.happen(Event::Admitted { at: key("west"), refusal: Some("denied by a webhook".to_owned()) }, 1);
+    assert_eq!(world.end.as_ref().unwrap().holds, BTreeMap::from([(key("west"), bundle("v2"))]));
+}
+
+/// A fault that comes and goes, as that of a crashing container does, is judged the same by whoever
+/// reads the record, though most looks are not recorded.
+#[test]
+fn a_replay_of_the_record_stands_where_the_run_stood() {
+    for (fault, seen, unseen) in
+        [(20, 1, 0), (31, 28, 3), (38, 25, 20), (45, 40, 4), (45, 10, 31), (45, 10, 32), (60, 25, 29)]
+    {
+        let mut rules = rules(Strategy::Rolling);
+        rules.timeouts.fault = Span::from_secs(fault);
+        let mut world = World::new(rules, one("Deployment", Some("v1"), Pods::BadImage));
+        for second in 1..=200 {
+            let shows = (second - 1) % (seen + unseen) < seen;
+            let pods = if shows { Pods::BadImage } else { Pods::NeverReady };
+            world.targets.get_mut(&key("east")).unwrap().behaviour.insert(bundle("v2"), pods);
+            world.run(second..=second);
+            world.check_replay(&format!(
+                "a fault of {fault} s, seen {seen} s of {}, at {second}",
+                seen + unseen
+            ));
+        }
+        let found = world.end.is_some();
+        assert_eq!(found, unseen <= 31, "a fault of {fault} s, seen {seen} s, then not for {unseen} s");
+    }
+}
+
+#[test]
 fn a_target_that_is_away_on_the_way_back_is_stuck_until_it_returns() {
     let mut targets = one("Deployment", Some("v1"), Pods::BadImage);
     targets.insert(key("west"), Target::new("Deployment", Some("v1")).behaves("v2", Pods::NeverReady));
@@ -362,6 +458,7 @@ fn a_target_that_is_away_on_the_way_back_is_stuck_until_it_returns() {
     let Phase::Stuck(_, stuck) = &world.rollout.phase else { panic!("{:?}", world.rollout.phase) };
     assert_eq!(*stuck, BTreeSet::from([key("west")]));
     assert_eq!(world.end, None, "nothing says that it is over");
+    world.check_replay("stuck");
     world.targets.get_mut(&key("west")).unwrap().away = false;
     world.run(301..=400);
     assert!(matches!(world.outcome(), Outcome::RolledBack(_)));
@@ -463,11 +560,14 @@ fn a_soak_begins_again_when_a_pod_falls_ill() {
     world.run(1..=20);
     assert!(matches!(world.rollout.phase, Phase::Soaking(_)));
     world.targets.get_mut(&key("east")).unwrap().behaviour.insert(bundle("v2"), Pods::NeverReady);
-    world.run(21..=25);
+    let recorded = world.record.len();
+    world.run(21..=40);
+    assert_eq!(world.record.len(), recorded + 1, "what does not change is recorded once");
     world.targets.get_mut(&key("east")).unwrap().behaviour.clear();
-    world.run(26..=100);
+    world.run(41..=100);
     assert_eq!(*world.outcome(), Outcome::Succeeded);
-    assert!(world.ended_at >= 25 + 30, "ended at {}", world.ended_at);
+    assert!(world.ended_at >= 40 + 30, "ended at {}", world.ended_at);
+    world.check_replay("soaked");
 }
 
 /// After any prefix of the record, folding it again stands where the rollout stood; and the rest of
@@ -478,21 +578,15 @@ fn a_crash_after_any_prefix_ends_the_same() {
         for kind in ["Deployment", "StatefulSet"] {
             let build = || World::new(rules(Strategy::Rolling), one(kind, stable, pods));
             let mut whole = build();
-            let first = whole.rollout.clone();
             whole.run(1..=120);
-            let folded =
-                whole.record.iter().skip(1).fold(first, |rollout, (event, at)| step(rollout, event, *at).0);
-            assert_eq!(folded, whole.rollout);
+            whole.check_replay("whole");
             for second in 1..=whole.ended_at {
                 let mut world = build();
                 world.run(1..=second);
                 if world.end.is_some() {
                     break;
                 }
-                // What is not recorded is forgotten.
-                for progress in world.rollout.moves.values_mut() {
-                    progress.heard = None;
-                }
+                world.check_replay("killed");
                 world.run(second + 1..=240);
                 let (found, expected) = (world.outcome().to_string(), whole.outcome().to_string());
                 assert_eq!(found, expected, "{kind} {pods:?} killed at {second}");

@@ -120,6 +120,7 @@ impl View<'_> {
             Admission::Supersede(id, key, _) if *key == part.key => Some(format!("supersedes {id}")),
             Admission::Running(key, id) if *key == part.key => Some(format!("running as {id}")),
             Admission::Wait(key, reason) if *key == part.key => Some(reason.to_string()),
+            Admission::Refuse(key, reason) if *key == part.key => Some(reason.to_string()),
             _ => None,
         });
         said.or_else(|| needs(part)).unwrap_or_default()
@@ -144,6 +145,7 @@ fn needs(part: &Part) -> Option<String> {
         .approvals
         .iter()
         .map(|need| match need {
+            ApprovalNeed::Deletions { emptied: true, .. } => "approval: leaves nothing".to_owned(),
             ApprovalNeed::Deletions { allowed, counted, protected, .. } if protected.is_empty() => {
                 format!("approval: deletes {counted}, {allowed} allowed")
             }

@@ -6,7 +6,8 @@ use super::Environment;
 use crate::accepted::EnvironmentEvent;
 use crate::compile::Desired;
 use crate::engine::command::{Answer, Command, CommandError};
-use crate::model::{AppKey, PartDigest, PartKey, RolloutId};
+use crate::model::{AppKey, ApprovalNeed, ObjectKey, PartDigest, PartKey, RolloutId, TargetKey};
+use crate::plan::Admission;
 use crate::rollout::{self, Event, Phase};
 
 impl Environment {
@@ -112,14 +113,24 @@ impl Environment {
         if part.approvals.is_empty() {
             return Err(CommandError::Refused(format!("{key} needs no approval")));
         }
+        if let Some(Admission::Refuse(_, reason)) =
+            self.admissions.iter().find(|admission| admission.part() == key)
+        {
+            return Err(CommandError::Refused(format!("{key}: {reason}")));
+        }
         if let Some(given) = digest.filter(|given| *given != part.digest) {
             return Err(CommandError::Refused(format!(
                 "{key} has changed: {given} was looked at, {} waits now; look at the plan again",
                 part.digest
             )));
         }
+        let mut deletes: BTreeMap<TargetKey, BTreeSet<ObjectKey>> = BTreeMap::new();
+        for need in &part.approvals {
+            let ApprovalNeed::Deletions { keys, .. } = need;
+            deletes.extend(keys.clone());
+        }
         let (key, part) = (key.clone(), part.digest);
-        self.write(&EnvironmentEvent::Approved { part, key: key.clone(), by: by.to_owned() })?;
+        self.write(&EnvironmentEvent::Approved { part, key: key.clone(), by: by.to_owned(), deletes })?;
         Ok(format!("{key} is approved ({part})"))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+
 use super::Environment;
 use super::record::{RecordError, RolloutRecord};
 use crate::accepted::{Accepted, EnvironmentEvent, Outcome, RolloutStart};
@@ -11,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::Admission;
 use crate::port::ledger::Sequence;
-use crate::rollout::{Effect, Event, Rollout, step};
+use crate::rollout::{Effect, Event, Evidence, Rollout, SILENCE_LIMIT, step};
 
 /// One open rollout.
 pub struct Driver {
@@ -21,16 +23,67 @@ pub struct Driver {
     pub sequence: Sequence,
     /// What its last record asked for, to be done again after a restart.
     pub unfinished: Vec<Effect>,
+    /// When each target was last heard by this process, and when the process began to listen.
+    pub heard: BTreeMap<MoveKey, Timestamp>,
+    /// Since when anything could have been heard.
+    pub listening: Timestamp,
 }
 
+impl Driver {
+    /// The targets that have said nothing for too long on the way back. It becomes an event: what
+    /// was not heard can't be told by the record.
+    fn silent(&self, now: Timestamp) -> Vec<MoveKey> {
+        let heard = |key: &MoveKey| self.heard.get(key).copied().unwrap_or(self.listening);
+        let for_too_long =
+            |key: &MoveKey, since: Timestamp| now.duration_since(heard(key).max(since)) >= SILENCE;
+        self.rollout
+            .waited_for()
+            .filter(|(key, since)| for_too_long(key, *since))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+}
+
+/// [`SILENCE_LIMIT`], as the difference of two times.
+const SILENCE: SignedDuration = SignedDuration::from_secs(SILENCE_LIMIT.as_secs().cast_signed());
+
 impl Environment {
+    /// Lets a rollout look at the clock: who has gone silent, what is over.
+    pub(super) fn pass_time(&mut self, id: &RolloutId) -> Result<(), RecordError> {
+        let now = self.now();
+        let silent = self.rollouts.get(id).map(|driver| driver.silent(now)).unwrap_or_default();
+        for at in silent {
+            self.drive(id, &Event::Silent { at })?;
+        }
+        self.drive(id, &Event::Tick)
+    }
+
+    /// Takes in what a worker saw of a target that a rollout moves.
+    pub(super) fn observed(
+        &mut self,
+        id: &RolloutId,
+        at: &MoveKey,
+        evidence: &Evidence,
+    ) -> Result<(), RecordError> {
+        let now = self.now();
+        if let Some(driver) = self.rollouts.get_mut(id)
+            && driver.rollout.is_current(at, evidence)
+        {
+            driver.heard.insert(at.clone(), now);
+        }
+        self.drive(id, &Event::Observed { at: at.clone(), evidence: Box::new(evidence.clone()) })
+    }
+
     /// Takes one event through the state machine, records it if anything changed, and does what
     /// follows.
     pub(super) fn drive(&mut self, id: &RolloutId, event: &Event) -> Result<(), RecordError> {
         let Some(driver) = self.rollouts.get(id) else { return Ok(()) };
         // While it is suspended nothing is written, so what is seen and the time that goes by say
         // nothing about the release.
-        let passive = matches!(event, Event::Tick | Event::Observed { .. } | Event::Admitted { .. });
+        let passive = matches!(
+            event,
+            Event::Tick | Event::Silent { .. } | Event::Observed { .. } | Event::Admitted { .. }
+        );
         if passive && self.is_frozen(&driver.rollout) {
             return Ok(());
         }
@@ -38,10 +91,7 @@ impl Environment {
         let before = driver.rollout.clone();
         let expected = driver.sequence;
         let (after, effects) = step(before.clone(), event, now);
-        if after.is_materially(&before) && effects.is_empty() {
-            if let Some(driver) = self.rollouts.get_mut(id) {
-                driver.rollout = after;
-            }
+        if after == before && effects.is_empty() {
             return Ok(());
         }
         let record = RolloutRecord { event: event.clone(), allocations: allocations(&effects) };
@@ -132,7 +182,7 @@ impl Environment {
     pub(super) fn carry_out(&mut self, plan: &Plan, admission: &Admission) -> Result<bool, RecordError> {
         let part = |key: &PartKey| plan.parts.iter().find(|part| part.key == *key);
         match admission {
-            Admission::Wait(..) | Admission::Running(..) => Ok(false),
+            Admission::Wait(..) | Admission::Running(..) | Admission::Refuse(..) => Ok(false),
             Admission::Supersede(id, _, newer) => {
                 self.drive(id, &Event::Newer { part: *newer })?;
                 Ok(!self.rollouts.contains_key(id))
@@ -215,8 +265,14 @@ impl Environment {
         tracing::info!(rollout = %id, part = %part.key, digest = %part.digest, "a rollout starts");
         self.append(&EnvironmentEvent::RolloutStarted(Box::new(start.clone())))?;
         let rollout = Rollout::new(&start);
-        self.rollouts
-            .insert(id.clone(), Driver { rollout, sequence: Sequence::EMPTY, unfinished: Vec::new() });
+        let driver = Driver {
+            rollout,
+            sequence: Sequence::EMPTY,
+            unfinished: Vec::new(),
+            heard: BTreeMap::new(),
+            listening: at,
+        };
+        self.rollouts.insert(id.clone(), driver);
         self.drive(&id, &Event::Started)
     }
 

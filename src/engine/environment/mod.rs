@@ -6,7 +6,9 @@
 mod approve;
 mod driver;
 mod record;
+mod staff;
 mod status;
+mod sync;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,31 +19,41 @@ use tokio_util::sync::CancellationToken;
 
 use super::command::{Answer, Command, CommandError};
 use super::worker::Report;
-use crate::accepted::{Accepted, ClusterShare, EnvironmentEvent};
+use crate::accepted::{Accepted, ClusterShare};
 use crate::compile::{self, Definitions, DesiredState, compile};
 use crate::definition::{Access, DeletionBudget};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    ClusterFacts, ClusterName, EnvironmentName, Facts, MoveKey, Plan, Revision, RolloutId, Timestamp,
+    ClusterFacts, ClusterName, EnvironmentName, Facts, MoveKey, Owner, Plan, Revision, RolloutId, TargetKey,
+    Timestamp,
 };
-use crate::plan::{Admission, Planning, RolloutView, admit, plan};
+use crate::plan::{Admission, Planning, RolloutView, admit, asks, overdue, plan};
 use crate::port::clock::Clock;
 use crate::port::ledger::{Epoch, Ledger, Sequence};
 use crate::rollout::{Event, Phase, Rollout};
 use crate::wanted::Bundles;
 
 pub use record::{ClusterEvent, RecordError, RolloutRecord};
-pub use status::{AppStatus, ClusterStatus, EnvironmentStatus, MoveStatus, RolloutStatus, Sync};
+pub use staff::Workers;
+pub use status::{AppStatus, ClusterStatus, EnvironmentStatus, MoveStatus, RolloutStatus};
+pub use sync::Sync;
 
-/// How often open rollouts look at the clock. Every limit of a rollout is counted in seconds.
+/// How often one looks at the clock. Every limit of a rollout is counted in seconds.
 const TICK: Duration = Duration::from_secs(1);
 
 /// What happened.
 pub enum Message {
     /// Git says something else.
     Source(Box<SourceRevision>),
-    /// A worker reports.
-    Reports(ClusterName, Vec<Report>),
+    /// A worker has passed, and reports what it newly saw.
+    Reports {
+        /// Its cluster.
+        cluster: ClusterName,
+        /// The number of the task that it has seen through, as far as its reports say.
+        task: u64,
+        /// What differs from what it said before.
+        reports: Vec<Report>,
+    },
     /// A cluster said what it serves, or that it does not answer.
     Cluster(ClusterName, Result<ClusterFacts, String>),
     /// A person commands.
@@ -87,10 +99,9 @@ pub struct Task {
     pub bundles: Bundles,
     /// Raised when somebody asks to look now.
     pub look: u64,
+    /// Raised with every change of the share: who has seen the newest has seen everything.
+    pub number: u64,
 }
-
-/// Starts the worker of a cluster.
-pub type Hire = Box<dyn FnMut(&ClusterName, &Access, watch::Receiver<Task>) + Send>;
 
 /// What an environment's loop is given.
 pub struct Ports {
@@ -100,8 +111,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// This process's number among those that have written the ledger.
     pub epoch: Epoch,
-    /// Starts the worker of a cluster; the one before it, if there is one, ends.
-    pub hire: Hire,
+    /// Starts and ends the workers of clusters.
+    pub workers: Box<dyn Workers>,
 }
 
 /// Everything that the loop owns.
@@ -116,8 +127,10 @@ pub struct Environment {
     compiled: Option<Compiled>,
     plan: Option<Plan>,
     admissions: Vec<Admission>,
-    reports: BTreeMap<MoveKey, Report>,
-    platform: BTreeMap<crate::model::TargetKey, Report>,
+    /// The newest that was said of each owner on each target.
+    reports: BTreeMap<(TargetKey, Owner), Report>,
+    /// The number of the newest task that each cluster's worker has seen through.
+    seen: BTreeMap<ClusterName, u64>,
     facts: Facts,
     away: BTreeMap<ClusterName, String>,
     tasks: BTreeMap<ClusterName, watch::Sender<Task>>,
@@ -145,7 +158,7 @@ impl Environment {
             plan: None,
             admissions: Vec::new(),
             reports: BTreeMap::new(),
-            platform: BTreeMap::new(),
+            seen: BTreeMap::new(),
             facts: Facts::default(),
             away: BTreeMap::new(),
             tasks: BTreeMap::new(),
@@ -172,6 +185,9 @@ impl Environment {
 
     /// Runs until it is told to stop, or every sender of messages is gone.
     ///
+    /// Each message is taken in whole, on a thread where waiting for the disk and compiling hold
+    /// nobody up: what is recorded is recorded before anything acts on it, one after the other.
+    ///
     /// # Errors
     /// The ledger can't be written: nothing more may be decided.
     pub async fn run(
@@ -182,16 +198,41 @@ impl Environment {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
+            self = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 message = messages.recv() => match message {
-                    Some(message) => self.handle(message)?,
+                    Some(message) => self.off_thread(|environment| environment.handle(message)).await?,
                     None => return Ok(()),
                 },
-                _ = tick.tick(), if !self.rollouts.is_empty() => self.tick()?,
-            }
+                _ = tick.tick() => match self.is_due() {
+                    true => self.off_thread(Self::tick).await?,
+                    false => self,
+                },
+            };
         }
+    }
+
+    /// Does something that may block on a thread of its own, and comes back.
+    async fn off_thread(
+        mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), RecordError> + Send + 'static,
+    ) -> Result<Self, RecordError> {
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work(&mut self);
+            (self, result)
+        });
+        match done.await.map_err(tokio::task::JoinError::try_into_panic) {
+            Ok((environment, result)) => result.map(|()| environment),
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and this task with it.
+            Err(Err(_)) => std::future::pending().await,
+        }
+    }
+
+    /// Whether the time alone may change something.
+    fn is_due(&self) -> bool {
+        !self.rollouts.is_empty() || !overdue(&self.accepted, self.now()).is_empty()
     }
 
     /// Takes in one message and everything that follows from it.
@@ -204,9 +245,10 @@ impl Environment {
                 self.source = Some(*source);
                 self.compile()?;
             }
-            Message::Reports(cluster, reports) => {
+            Message::Reports { cluster, task, reports } => {
                 self.away.remove(&cluster);
                 self.observe(reports)?;
+                self.has_seen(cluster, task)?;
             }
             Message::Cluster(name, facts) => self.cluster_says(name, facts)?,
             Message::Command { command, by, answer } => {
@@ -218,14 +260,14 @@ impl Environment {
         self.look_again()
     }
 
-    /// Lets open rollouts look at the clock.
+    /// Looks at the clock: open rollouts, and who waits for an approval.
     ///
     /// # Errors
     /// The ledger can't be written.
     pub fn tick(&mut self) -> Result<(), RecordError> {
         let open: Vec<RolloutId> = self.rollouts.keys().cloned().collect();
         for id in open {
-            self.drive(&id, &Event::Tick)?;
+            self.pass_time(&id)?;
         }
         self.look_again()
     }
@@ -265,51 +307,22 @@ impl Environment {
         diagnostics.dedup();
         let rules = compile::environment_of(&source.platform, &self.name);
         let budget = rules.map(|rules| rules.deletion_budget).unwrap_or_default();
-        // A platform that can't be read says nothing about clusters.
-        if !desired.hidden.platform {
-            let mut clusters = desired.clusters.clone();
-            // One that was removed keeps its worker for as long as something of ours is there.
-            let leaving = self.accepted.clusters.iter().filter(|(name, _)| self.accepted.is_used(name));
-            for (name, access) in leaving {
-                clusters.entry(name.clone()).or_insert_with(|| access.clone());
-            }
-            if clusters != self.accepted.clusters {
-                self.append(&EnvironmentEvent::Clusters { clusters })?;
-                self.staff();
-            }
-        }
         self.compiled = Some(Compiled { desired, diagnostics, budget });
         Ok(())
     }
 
-    /// Sees to it that every cluster has a worker with the access that is defined for it.
-    fn staff(&mut self) {
-        for (name, access) in &self.accepted.clusters {
-            if self.staffed.get(name) == Some(access) {
-                continue;
-            }
-            let task = self.tasks.entry(name.clone()).or_insert_with(|| watch::channel(Task::default()).0);
-            (self.ports.hire)(name, access, task.subscribe());
-            self.staffed.insert(name.clone(), access.clone());
-        }
-    }
-
     fn observe(&mut self, reports: Vec<Report>) -> Result<(), RecordError> {
         for report in reports {
-            let Some(key) = report.move_key() else {
-                self.platform.insert(report.target.clone(), report);
-                continue;
-            };
-            let open = self.accepted.open_rollout(&key.app).map(|start| start.id.clone());
-            if let Some(id) = open {
+            if let Some(key) = report.move_key()
+                && let Some(id) = self.accepted.open_rollout(&key.app).map(|start| start.id.clone())
+            {
                 if let Some(refusal) = &report.admitted {
                     let event = Event::Admitted { at: key.clone(), refusal: refusal.clone() };
                     self.drive(&id, &event)?;
                 }
-                let evidence = Box::new(report.evidence.clone());
-                self.drive(&id, &Event::Observed { at: key.clone(), evidence })?;
+                self.observed(&id, &key, &report.evidence)?;
             }
-            self.reports.insert(key, report);
+            self.reports.insert((report.target.clone(), report.owner.clone()), report);
         }
         Ok(())
     }
@@ -318,6 +331,9 @@ impl Environment {
     fn look_again(&mut self) -> Result<(), RecordError> {
         // Each round starts at least one part or is the last; a plan has at most so many.
         const ROUNDS: usize = 64;
+        for event in overdue(&self.accepted, self.now()) {
+            self.append(&event)?;
+        }
         for _ in 0..ROUNDS {
             if !self.plan_and_admit()? {
                 break;
@@ -329,6 +345,7 @@ impl Environment {
     }
 
     fn plan_and_admit(&mut self) -> Result<bool, RecordError> {
+        self.settle_clusters()?;
         let Some(compiled) = &self.compiled else { return Ok(false) };
         // The very first time, every cluster answers or is found away before anything starts: else
         // each that answers a moment later would bring another rollout of every app.
@@ -346,33 +363,15 @@ impl Environment {
         if self.accepted.plan_digest() != Some(plan.digest) && !plan.parts.is_empty() {
             self.record_plan(&plan)?;
         }
+        if let Some(event) = asks(&plan, &self.admissions, &self.accepted) {
+            self.append(&event)?;
+        }
         let mut started = false;
         for admission in self.admissions.clone() {
             started |= self.carry_out(&plan, &admission)?;
         }
         self.plan = Some(plan);
         Ok(started)
-    }
-
-    /// Gives every worker its newest task.
-    fn publish(&mut self) {
-        let asked = self.asked();
-        for (cluster, task) in &self.tasks {
-            let mut share = self.accepted.share(cluster);
-            for (key, digest) in asked.iter().filter(|(key, _)| key.target.cluster == *cluster) {
-                let target = share.targets.entry(key.target.clone()).or_default();
-                target.apps.entry(key.app.clone()).or_default().dry_run = Some(*digest);
-            }
-            let look = self.look;
-            let bundles = &self.bundles;
-            task.send_if_modified(|task| {
-                if task.share == share && task.look == look {
-                    return false;
-                }
-                *task = Task { share, bundles: bundles.clone(), look };
-                true
-            });
-        }
     }
 
     /// What clusters are asked whether they would take.

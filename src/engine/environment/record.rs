@@ -105,11 +105,7 @@ impl Environment {
     }
 
     pub(super) fn record_plan(&mut self, plan: &Plan) -> Result<(), RecordError> {
-        let parts = plan
-            .parts
-            .iter()
-            .map(|part| PartSummary { key: part.key.clone(), digest: part.digest })
-            .collect();
+        let parts = plan.parts.iter().map(PartSummary::of).collect();
         let summary =
             PlanSummary { digest: plan.digest, parent: plan.parent, revision: plan.revision.clone(), parts };
         tracing::info!(environment = %self.name, digest = %plan.digest, parts = plan.parts.len(), "a plan was made");
@@ -180,6 +176,7 @@ impl Environment {
             }
             sequence = record.sequence;
         }
-        Ok(Driver { rollout, sequence, unfinished: effects })
+        let (heard, listening) = (BTreeMap::new(), self.now());
+        Ok(Driver { rollout, sequence, unfinished: effects, heard, listening })
     }
 }

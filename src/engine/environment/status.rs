@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Environment;
+use super::{Environment, Sync};
 use crate::accepted::{FailedRelease, Failure};
 use crate::compile::Desired;
 use crate::diagnostic::Diagnostic;
 use crate::health::HealthStatus;
 use crate::model::{
-    AppKey, BundleDigest, ClusterName, EnvironmentName, MoveKey, Plan, PlanDigest, Revision, RolloutId,
-    Timestamp,
+    AppKey, BundleDigest, ClusterName, EnvironmentName, MoveKey, Owner, Plan, PlanDigest, Revision,
+    RolloutId, Timestamp,
 };
-use crate::plan::{Admission, WaitingOn};
+use crate::plan::Admission;
 use crate::rollout::{ComponentReport, Phase, Rollout, Stage};
 
 /// An environment at a moment.
@@ -57,23 +57,6 @@ pub struct AppStatus {
     pub failed: Option<FailedRelease>,
 }
 
-/// Whether the clusters hold what Git asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Sync {
-    /// They do.
-    Synced,
-    /// It is on its way.
-    Syncing,
-    /// Something waits: for a person, another app, a cluster.
-    Waiting,
-    /// The release failed and what was stable is back: Git still asks for another.
-    RolledBack,
-    /// What Git says can't be read: what was accepted stays.
-    Refused,
-    /// A person suspended it.
-    Suspended,
-}
-
 /// An app on a target at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,12 +80,19 @@ pub struct MoveStatus {
 pub struct ClusterStatus {
     /// Whether it answers.
     pub reachable: bool,
+    /// Whether it was asked and did not answer; one that is neither was not asked yet.
+    #[serde(default)]
+    pub away: bool,
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Why it does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What was accepted for it and was not seen there yet: applications, deletions, the platform's
+    /// own objects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
 }
 
 /// An open rollout at a moment.
@@ -140,13 +130,26 @@ impl EnvironmentStatus {
         }
     }
 
-    /// Whether nothing is on its way: no rollout is open and every app that is not held up stands
-    /// as accepted.
+    /// Whether nothing is on its way and all that was accepted was seen in the clusters: what is to
+    /// be there is there, the platform's objects too, and what was to go is gone. What waits for a
+    /// person is not on its way. False while anything is not known yet.
     pub fn is_steady(&self) -> bool {
+        self.stands_still() && self.clusters.values().all(|cluster| cluster.reachable)
+    }
+
+    /// Whether nothing more comes of it by itself: as [`Self::is_steady`], but for clusters that were
+    /// asked and do not answer.
+    pub fn stands_still(&self) -> bool {
+        let decided =
+            |admission: &Admission| matches!(admission, Admission::Wait(..) | Admission::Refuse(..));
         self.revision.is_some()
             && self.rollouts.is_empty()
-            && self.admissions.iter().all(|admission| matches!(admission, Admission::Wait(..)))
+            && self.admissions.iter().all(decided)
             && self.apps.values().all(|app| app.sync != Sync::Syncing)
+            && self
+                .clusters
+                .values()
+                .all(|cluster| cluster.away || (cluster.reachable && cluster.unseen.is_empty()))
     }
 }
 
@@ -180,13 +183,17 @@ impl Environment {
 
     fn cluster(&self, name: &ClusterName) -> ClusterStatus {
         let facts = self.facts.clusters.get(name);
-        let version = facts.map(|facts| facts.version.clone());
-        match (self.away.get(name), facts) {
-            (Some(message), _) => ClusterStatus { reachable: false, version, message: Some(message.clone()) },
-            (None, Some(_)) => ClusterStatus { reachable: true, version, message: None },
-            (None, None) => {
-                ClusterStatus { reachable: false, version, message: Some("has not answered yet".to_owned()) }
-            }
+        let message = match (self.away.get(name), facts) {
+            (Some(message), _) => Some(message.clone()),
+            (None, Some(_)) => None,
+            (None, None) => Some("has not answered yet".to_owned()),
+        };
+        ClusterStatus {
+            reachable: message.is_none(),
+            away: self.away.contains_key(name),
+            version: facts.map(|facts| facts.version.clone()),
+            message,
+            unseen: self.unseen(name),
         }
     }
 
@@ -211,10 +218,10 @@ impl Environment {
 
     fn move_status(&self, key: &MoveKey, desired: Option<&Desired>) -> MoveStatus {
         let state = self.accepted.moves.get(key);
-        let report = self.reports.get(key);
+        let report = self.reports.get(&(key.target.clone(), Owner::App(key.app.clone())));
         let current = report.filter(|report| {
             state.is_none_or(|state| {
-                report.evidence.allocation >= state.allocation.number
+                report.evidence.allocation >= state.evident_from
                     && report.evidence.settings >= state.settings.number
             })
         });
@@ -232,63 +239,7 @@ impl Environment {
         }
     }
 
-    fn sync(
-        &self,
-        app: &AppKey,
-        desired: Option<&Desired>,
-        moves: &BTreeMap<MoveKey, MoveStatus>,
-        failed: Option<&FailedRelease>,
-    ) -> (Sync, String) {
-        if let Some(by) = self.accepted.suspended.get(app) {
-            return (Sync::Suspended, format!("suspended by {by}"));
-        }
-        if let Some(start) = self.accepted.open_rollout(app) {
-            let rollout = self.rollouts.get(&start.id).and_then(|driver| self.rollout(&driver.rollout));
-            let message = rollout.map(|rollout| rollout.message).unwrap_or_default();
-            return (Sync::Syncing, format!("{}: {message}", start.id));
-        }
-        if matches!(desired, Some(Desired::Refused)) {
-            return (Sync::Refused, "what Git says of it has faults; what was accepted stays".to_owned());
-        }
-        let waiting = self.admissions.iter().find_map(|admission| match admission {
-            Admission::Wait(key, reason) if belongs(key, app) => Some(reason),
-            _ => None,
-        });
-        match (waiting, failed) {
-            (Some(WaitingOn::Held), Some(failed)) => {
-                let commit = failed.revision.as_ref().map_or("it", |revision| revision.branch.short());
-                (Sync::RolledBack, format!("rolled back, Git still asks for {commit}: {}", failed.failure))
-            }
-            (Some(reason), _) => (Sync::Waiting, reason.to_string()),
-            (None, _) => self.settled(moves),
-        }
-    }
-
-    fn settled(&self, moves: &BTreeMap<MoveKey, MoveStatus>) -> (Sync, String) {
-        let unseen = self.compiled.iter().flat_map(|compiled| &compiled.desired.waiting_clusters).next();
-        match unseen {
-            Some(cluster) if moves.is_empty() => {
-                return (Sync::Waiting, format!("the cluster {cluster} has not answered yet"));
-            }
-            _ => {}
-        }
-        let away = moves.keys().find(|key| self.away.contains_key(&key.target.cluster));
-        if let Some(key) = away {
-            return (Sync::Waiting, format!("the cluster {} does not answer", key.target.cluster));
-        }
-        let open = |status: &MoveStatus| {
-            !status.applied || status.trouble.is_some() || status.stable != status.desired
-        };
-        match moves.iter().find(|(_, status)| open(status)) {
-            Some((key, status)) => {
-                let trouble = status.trouble.clone().unwrap_or_else(|| "on its way".to_owned());
-                (Sync::Syncing, format!("{}: {trouble}", key.target))
-            }
-            None => (Sync::Synced, String::new()),
-        }
-    }
-
-    fn rollout(&self, rollout: &Rollout) -> Option<RolloutStatus> {
+    pub(super) fn rollout(&self, rollout: &Rollout) -> Option<RolloutStatus> {
         let start = self.accepted.open.get(&rollout.id)?;
         let crate::model::PartKey::Release(app) = &start.part.key else { return None };
         let (phase, failure) = match &rollout.phase {
@@ -321,9 +272,4 @@ fn cause_failure(cause: &crate::accepted::Cause) -> Option<Failure> {
         crate::accepted::Cause::Failed(failure) => Some(failure.clone()),
         crate::accepted::Cause::Superseded(_) => None,
     }
-}
-
-fn belongs(key: &crate::model::PartKey, app: &AppKey) -> bool {
-    use crate::model::PartKey;
-    matches!(key, PartKey::Settings(of) | PartKey::Release(of) | PartKey::PruneApp(of) if of == app)
 }

@@ -90,6 +90,7 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
     let mut level = true;
     let mut next_level = discovered + LEVEL;
     let mut looked = bench.task.borrow().look;
+    let mut seen = None;
     loop {
         let task = bench.task.borrow_and_update().clone();
         let reports = worker.pass(&task.share, &task.bundles).await.map_err(|error| words(&error))?;
@@ -110,10 +111,12 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
                 level || !same || report.admitted.is_some()
             })
             .collect();
-        if (!news.is_empty() || level)
-            && bench.messages.send(Message::Reports(bench.name.clone(), news)).await.is_err()
-        {
-            return Ok(());
+        if !news.is_empty() || level || seen != Some(task.number) {
+            seen = Some(task.number);
+            let message = Message::Reports { cluster: bench.name.clone(), task: task.number, reports: news };
+            if bench.messages.send(message).await.is_err() {
+                return Ok(());
+            }
         }
         level = tokio::select! {
             () = bench.stop.cancelled() => return Ok(()),

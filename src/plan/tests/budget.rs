@@ -1,8 +1,8 @@
 //! How much goes without a word.
 
-use super::fleet::{App, Fleet, World, app_key};
+use super::fleet::{App, Fleet, World, app_key, at};
 use crate::model::{ApprovalNeed, PartKey, Work};
-use crate::plan::{Admission, WaitingOn, admit};
+use crate::plan::{Admission, Refusal, WaitingOn, admit, asks, overdue};
 
 /// An app of so many components on one target.
 fn many(components: usize) -> App {
@@ -37,8 +37,10 @@ fn ten_percent_go_and_three_always() {
     check("four of five", &shop(5), &shop(1), cut, Some((4, 3)));
     check("four of forty", &shop(40), &shop(36), cut, None);
     check("five of forty", &shop(40), &shop(35), cut, Some((5, 4)));
-    check("an app of three", &shop(3), &Fleet::default(), "prune:shop/web", None);
-    check("an app of four", &shop(4), &Fleet::default(), "prune:shop/web", Some((4, 3)));
+    let beside = |components| shop(components).with("pay/api", App::on(&["east/pay"]));
+    let rest = Fleet::default().with("pay/api", App::on(&["east/pay"]));
+    check("an app of three", &beside(3), &rest, "prune:shop/web", None);
+    check("an app of four", &beside(4), &rest, "prune:shop/web", Some((4, 3)));
     let served = |service| shop(2).map("shop/web", |app| app.service = service);
     check("a service", &served(true), &served(false), cut, None);
     let land = |count| Fleet::default().with_platform("east/shop", count);
@@ -63,8 +65,9 @@ fn many_small_deletions_count_together() {
 
 #[test]
 fn data_never_goes_without_a_word() {
-    let with = Fleet::default().with("shop/web", App { claim: true, ..App::on(&["east/shop"]) });
-    check("with the app", &with, &Fleet::default(), "prune:shop/web", Some((2, 3)));
+    let rest = Fleet::default().with("pay/api", App::on(&["east/pay"]));
+    let with = rest.with("shop/web", App { claim: true, ..App::on(&["east/shop"]) });
+    check("with the app", &with, &rest, "prune:shop/web", Some((2, 3)));
     let mut world = World::default();
     world.settle(&with.desired());
     let without = with.map("shop/web", |app| app.claim = false);
@@ -80,13 +83,135 @@ fn an_approval_lets_this_very_deletion_through() {
     world.settle(&shop.desired());
     let gone = Fleet::default().desired();
     assert!(!world.round(&gone), "it waits");
-    let part = world.plan(&gone).parts[0].digest;
-    let key = PartKey::PruneApp(app_key("shop/web"));
-    world.fold(crate::accepted::EnvironmentEvent::Approved { part, key, by: "ann".to_owned() });
+    let part = world.plan(&gone).parts[0].clone();
+    assert_eq!(part.key, PartKey::PruneApp(app_key("shop/web")));
+    world.approve(&part);
     let more = shop.map("shop/web", |app| app.components.push("z9"));
     let mut other = world.clone();
     other.settle(&more.desired());
     assert!(!other.round(&gone), "another set of keys is another digest");
     assert!(world.round(&gone));
     assert!(world.plan(&gone).parts.is_empty());
+    world.settle(&shop.desired());
+    assert!(
+        !world.round(&gone),
+        "it was for that time: should it come back and go again, it is asked for again"
+    );
+}
+
+#[test]
+fn an_approval_of_a_release_lists_what_may_go() {
+    let shop = |components| Fleet::default().with("shop/web", many(components));
+    let cut = shop(1).desired();
+    let mut world = World::default();
+    world.settle(&shop(6).desired());
+    let part = world.plan(&cut).parts[0].clone();
+    let mut narrow = part.clone();
+    let crate::model::ApprovalNeed::Deletions { keys, .. } = &mut narrow.approvals[0];
+    assert_eq!(keys.values().flatten().count(), 5);
+    let Work::Release(program) = &mut narrow.work else { panic!() };
+    for keys in program.removed.values_mut() {
+        keys.pop_last();
+    }
+    assert_eq!(narrow.digest, part.digest, "what goes depends on what was accepted before");
+    world.approve(&narrow);
+    assert!(!world.round(&cut), "one more than was agreed to");
+    world.approve(&part);
+    assert!(world.round(&cut));
+    assert_eq!(world.accepted.tombstones.values().flat_map(|o| o.values()).flatten().count(), 5);
+}
+
+/// Every part and every round counts what went before it.
+#[test]
+fn a_deletion_does_not_slip_under_the_budget_in_pieces() {
+    let names = ["shop/a", "shop/b", "shop/c", "shop/d", "shop/e"];
+    let keep = Fleet::default().with("pay/api", App::on(&["east/pay"]));
+    let all = names.iter().fold(keep.clone(), |fleet, name| fleet.with(name, App::on(&["east/shop"])));
+    let waiting = |world: &World, fleet: &Fleet| {
+        let plan = world.plan(&fleet.desired());
+        plan.parts.iter().filter(|part| !part.approvals.is_empty()).count()
+    };
+    let mut world = World::default();
+    world.settle(&all.desired());
+    assert_eq!(waiting(&world, &keep), 5);
+    for left in (0..5).rev() {
+        let part = world.plan(&keep.desired()).parts[0].clone();
+        world.approve(&part);
+        assert!(world.round(&keep.desired()));
+        assert_eq!(waiting(&world, &keep), left, "each of the rest waits for its own word");
+        let unrelated = Fleet { commit: 'c', ..keep.map("pay/api", |app| app.image = 7) };
+        assert_eq!(waiting(&world, &unrelated), left, "another commit changes nothing about that");
+        let mut other = world.clone();
+        other.round(&unrelated.desired());
+        assert_eq!(waiting(&other, &unrelated), left, "nor what it brings");
+    }
+    world.settle(&Fleet { commit: 'd', ..all.clone() }.desired());
+    let three = Fleet { commit: 'e', ..all.without("shop/a").without("shop/b").without("shop/c") };
+    assert_eq!(waiting(&world, &three), 0, "a later deletion is another one");
+    world.settle(&three.desired());
+    let again = Fleet { commit: 'e', ..three.without("shop/d") };
+    assert_eq!(waiting(&world, &again), 1, "of the same revision it is not");
+    let later = Fleet { commit: 'f', ..again };
+    assert_eq!(waiting(&world, &later), 0, "of a later one it is");
+}
+
+/// What a tree looks like that was emptied, renamed or read in part.
+#[test]
+fn what_leaves_nothing_waits_for_a_word_however_small_it_is() {
+    let web = Fleet::default().with("shop/web", App::on(&["east/shop"]));
+    check("the only app", &web, &Fleet::default(), "prune:shop/web", Some((1, 3)));
+    let two = web.with("shop/api", App::on(&["east/shop"]));
+    check("one of two", &two, &web, "prune:shop/api", None);
+    let bare = |fleet: &Fleet| {
+        fleet.map("shop/web", |app| {
+            app.components = Vec::new();
+            app.bare = true;
+        })
+    };
+    check("an app that renders nothing", &web, &bare(&web), "release:shop/web", Some((1, 3)));
+    let configs = web.map("shop/web", |app| {
+        app.components = Vec::new();
+        app.service = true;
+    });
+    check(
+        "of things that do not count",
+        &configs,
+        &bare(&configs).map("shop/web", |app| app.service = false),
+        "release:shop/web",
+        Some((0, 3)),
+    );
+}
+
+#[test]
+fn an_approval_is_waited_for_a_week() {
+    let shop = Fleet::default().with("shop/web", many(5));
+    let mut world = World::default();
+    world.settle(&shop.desired());
+    let gone = Fleet::default();
+    assert!(!world.round(&gone.desired()), "it waits");
+    let part = world.plan(&gone.desired()).parts[0].clone();
+    let days = |days: i64| at(days * 86_400);
+    assert!(overdue(&world.accepted, days(6)).is_empty());
+    let refused = |world: &World, fleet: &Fleet| {
+        let plan = world.plan(&fleet.desired());
+        let admissions = admit(&plan, &world.accepted, &Default::default());
+        let asked = asks(&plan, &admissions, &world.accepted).is_some();
+        (admissions == [Admission::Refuse(part.key.clone(), Refusal::Expired)], asked)
+    };
+    assert_eq!(refused(&world, &gone), (false, false), "asked for once");
+    let events = overdue(&world.accepted, days(7));
+    assert_eq!(events.len(), 1);
+    for event in events {
+        world.fold(event);
+    }
+    assert!(overdue(&world.accepted, days(8)).is_empty(), "recorded once");
+    assert_eq!(refused(&world, &gone), (true, false));
+    assert!(!world.round(&gone.desired()));
+    let later = Fleet { commit: 'b', ..gone };
+    assert_eq!(refused(&world, &later), (false, true), "the next commit asks again");
+    world.round(&later.desired());
+    assert_eq!(refused(&world, &later), (false, false));
+    world.approve(&part);
+    assert!(world.round(&later.desired()));
+    assert!(world.plan(&later.desired()).parts.is_empty());
 }

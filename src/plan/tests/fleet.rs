@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::accepted::{Accepted, EnvironmentEvent, Outcome, RolloutEnd, RolloutStart};
+use crate::accepted::{
+    Accepted, EnvironmentEvent, Outcome, PartSummary, PlanSummary, RolloutEnd, RolloutStart,
+};
 use crate::compile::{Desired, DesiredApp, DesiredState, Hidden};
 use crate::definition::{DeletionBudget, GrayRelease};
 use crate::model::{
@@ -13,7 +15,7 @@ use crate::model::{
     Replicas, Revision, RolloutId, SEALED_FIELD, Settings, Size, Slot, Slots, Strategy, TargetKey, Timestamp,
     Work,
 };
-use crate::plan::{Admission, Planning, admit, plan};
+use crate::plan::{Admission, Planning, admit, asks, plan};
 use crate::wanted::Bundles;
 
 pub fn target(text: &str) -> TargetKey {
@@ -39,6 +41,8 @@ pub struct App {
     pub budget: bool,
     pub service: bool,
     pub claim: bool,
+    /// It renders nothing but its components.
+    pub bare: bool,
     pub cipher: &'static str,
     pub strategy: Strategy,
     pub suspended: bool,
@@ -56,6 +60,7 @@ impl App {
             budget: false,
             service: false,
             claim: false,
+            bare: false,
             cipher: "a",
             strategy: Strategy::Rolling,
             suspended: false,
@@ -74,7 +79,7 @@ impl App {
                 "immutable": true, SEALED_FIELD: {"k": self.cipher}, "data": {"k": format!("sealed:{}", self.cipher)},
             }),
         );
-        let mut objects = vec![secret];
+        let mut objects = if self.bare { Vec::new() } else { vec![secret] };
         for name in &self.components {
             let full = format!("{}-{name}", app.app);
             let deployment = manifest(
@@ -231,8 +236,13 @@ impl World {
     /// Accepts what is admitted; every rollout succeeds at once. Whether anything was.
     pub fn round(&mut self, desired: &DesiredState) -> bool {
         let plan = self.plan(desired);
+        let admissions = admit(&plan, &self.accepted, &BTreeMap::new());
+        self.record(&plan);
+        if let Some(event) = asks(&plan, &admissions, &self.accepted) {
+            self.fold(event);
+        }
         let mut started = false;
-        for admission in admit(&plan, &self.accepted, &BTreeMap::new()) {
+        for admission in admissions {
             let Admission::Start(key) = admission else { continue };
             let part = plan.parts.iter().find(|part| part.key == key).unwrap().clone();
             self.accept(&part, desired);
@@ -245,14 +255,29 @@ impl World {
     pub fn settle(&mut self, desired: &DesiredState) {
         for _ in 0..20 {
             for part in self.plan(desired).parts.iter().filter(|part| !part.approvals.is_empty()) {
-                let (key, part) = (part.key.clone(), part.digest);
-                self.fold(EnvironmentEvent::Approved { part, key, by: "ann".to_owned() });
+                self.approve(part);
             }
             if !self.round(desired) {
                 return;
             }
         }
         panic!("never settles: {:?}", self.plan(desired));
+    }
+
+    /// Agrees to a part as it is planned.
+    pub fn approve(&mut self, part: &Part) {
+        let (key, digest, deletes) = (part.key.clone(), part.digest, part.deletions());
+        self.fold(EnvironmentEvent::Approved { part: digest, key, by: "ann".to_owned(), deletes });
+    }
+
+    /// Records a plan, as the engine does before it carries anything out.
+    pub fn record(&mut self, plan: &Plan) {
+        if plan.parts.is_empty() || self.accepted.plan_digest() == Some(plan.digest) {
+            return;
+        }
+        let parts = plan.parts.iter().map(PartSummary::of).collect();
+        let (digest, revision) = (plan.digest, plan.revision.clone());
+        self.fold(EnvironmentEvent::Planned { plan: PlanSummary { digest, parent: None, revision, parts } });
     }
 
     pub fn start(&mut self, part: &Part, desired: &DesiredState) -> RolloutId {

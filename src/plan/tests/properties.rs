@@ -56,6 +56,7 @@ fn shares(world: &World) -> Vec<ClusterShare> {
         here.tombstones.clear();
         for share in here.apps.values_mut() {
             share.state.allocation.number = 0;
+            share.state.evident_from = 0;
             share.state.settings.number = 0;
             share.state.history.clear();
         }

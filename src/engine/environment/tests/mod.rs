@@ -10,9 +10,13 @@ use crate::engine::command::Command;
 use crate::model::{PartKey, RolloutId};
 
 fn started(git: &Git) -> World {
+    started_within(git, 30)
+}
+
+fn started_within(git: &Git, seconds: i64) -> World {
     let mut world = World::new();
     world.git(git);
-    world.run(30);
+    world.run(seconds);
     assert_eq!(world.sync("web"), Sync::Synced, "{:?}", world.status().apps);
     world
 }
@@ -164,6 +168,173 @@ fn a_target_that_leaves_while_it_moves_does_not_come_back_with_a_restart() {
     assert_eq!(world.accepted().moves.keys().collect::<Vec<_>>(), [&on("web", "east")]);
     world.run(100);
     assert_eq!(world.history(), ["dev-1 Succeeded", "dev-2 Partial"]);
+}
+
+#[test]
+fn a_cluster_that_git_no_longer_names_keeps_its_worker_until_nothing_is_left_there() {
+    let both = Git { clusters: vec!["east", "west"], ..Git::web("v1") };
+    let mut world = started(&both);
+    let one = Git { clusters: vec!["east"], ..both };
+    world.stuck = true;
+    world.git(&one);
+    // Its namespace goes with it, which is never done without a word.
+    let platform = PartKey::PrunePlatform("west/shop".parse().unwrap());
+    for part in [PartKey::PruneApp(app("web")), platform] {
+        let environment = "dev".parse().unwrap();
+        // What is within the budget needs none.
+        drop(world.command(Command::Approve { environment, part, digest: None }));
+    }
+    world.run(5);
+    assert!(!world.accepted().moves.contains_key(&on("web", "west")), "{:?}", world.status().admissions);
+    assert_eq!(world.staffed(), ["east", "west"]);
+    assert!(!world.status().is_steady(), "something is still to go");
+    world.restart();
+    assert_eq!(world.staffed(), ["east", "west"], "after a restart");
+    world.git(&one);
+    world.run(5);
+    assert_eq!(world.staffed(), ["east", "west"]);
+    world.stuck = false;
+    world.run(2);
+    assert_eq!(world.staffed(), ["east"]);
+    assert!(world.status().is_steady() && world.accepted().tombstones.is_empty());
+    assert!(!world.status().clusters.contains_key("west"));
+    world.restart();
+    world.git(&one);
+    assert_eq!(world.staffed(), ["east"]);
+}
+
+#[test]
+fn it_is_steady_when_everything_was_seen_and_not_before() {
+    let mut world = World::new();
+    assert!(!world.status().is_steady(), "nothing is known");
+    world.git(&Git::web("v1"));
+    assert!(!world.status().is_steady() && !world.status().stands_still(), "no cluster was seen");
+    world.run(30);
+    assert!(world.status().is_steady());
+    world.restart();
+    assert!(!world.status().is_steady(), "nothing was seen since");
+    world.git(&Git::web("v1"));
+    assert!(!world.status().is_steady(), "nor now");
+    world.run(2);
+    assert!(world.status().is_steady());
+    world.git(&Git { quota: 7, ..Git::web("v1") });
+    assert!(!world.status().is_steady(), "a platform object was accepted and not seen");
+    world.run(1);
+    assert!(world.status().is_steady());
+    let two = Git::web("v1").with("api", "v1", 1);
+    world.git(&two);
+    world.run(20);
+    assert!(world.status().is_steady());
+    world.stuck = true;
+    world.git(&Git::web("v1"));
+    world.run(2);
+    assert!(!world.accepted().moves.contains_key(&on("api", "east")));
+    assert!(!world.status().is_steady(), "what was deleted is still there");
+    world.stuck = false;
+    world.run(2);
+    assert!(world.status().is_steady());
+    let appends = world.ledger.appends();
+    world.run(10);
+    assert_eq!(world.ledger.appends(), appends, "what is gone is recorded once");
+}
+
+#[test]
+fn a_rollout_that_succeeds_goes_from_rolling_to_synced() {
+    for rules in ["strategy: rolling", "strategy: recreate", "strategy: rolling, soak: 5s"] {
+        let mut world = started(&Git { rules, ..Git::web("v1") });
+        world.said.clear();
+        world.git(&Git { rules, ..Git::web("v2") });
+        world.run(40);
+        let mut said = world.said.clone();
+        said.dedup();
+        assert_eq!(said, [(Sync::Syncing, 1), (Sync::Synced, 0)], "{rules}");
+        world.said.clear();
+        world.git(&Git { rules, ..Git::web("bad") });
+        world.run(90);
+        let mut said = world.said.clone();
+        said.dedup();
+        assert_eq!(said, [(Sync::Syncing, 1), (Sync::RolledBack, 0)], "{rules}");
+    }
+}
+
+#[test]
+fn a_soak_that_is_not_steady_writes_nothing_while_nothing_changes() {
+    let rules = "strategy: rolling, soak: 1m, timeouts: {progress: 1h}";
+    let mut world = started_within(&Git { rules, ..Git::web("v1") }, 100);
+    world.git(&Git { rules, ..Git::web("v2") });
+    world.run(15);
+    assert_eq!(world.accepted().open.len(), 1);
+    world.ill = true;
+    world.run(3);
+    let appends = world.ledger.appends();
+    world.run(300);
+    assert_eq!(world.ledger.appends(), appends);
+    world.ill = false;
+    world.run(70);
+    assert_eq!(world.history(), ["dev-1 Succeeded", "dev-2 Succeeded"]);
+}
+
+#[test]
+fn an_approval_is_waited_for_a_week_and_asked_for_again_by_the_next_commit() {
+    let many = ["a", "b", "c", "d"].into_iter().fold(Git::web("v1"), |git, name| git.with(name, "v1", 1));
+    let mut world = started(&many);
+    let (first, second) = (Git::web("v1"), Git::web("v1").with("web", "v1", 3));
+    let approve = || Command::Approve {
+        environment: "dev".parse().unwrap(),
+        part: PartKey::PruneApp(app("a")),
+        digest: None,
+    };
+    world.git(&first);
+    world.skip(6 * 86_400);
+    assert_eq!(world.sync("a"), Sync::Waiting);
+    let appends = world.ledger.appends();
+    world.skip(86_400);
+    assert!(
+        world.status().apps[&app("a")].message.contains("7 days"),
+        "{:?}",
+        world.status().apps[&app("a")]
+    );
+    assert_eq!(world.ledger.appends(), appends + 4, "one record for each");
+    assert!(world.command(approve()).is_err(), "it is refused");
+    world.restart();
+    world.git(&first);
+    assert!(world.command(approve()).is_err(), "after a restart too");
+    world.git(&second);
+    world.command(approve()).unwrap();
+    world.run(5);
+    assert!(!world.accepted().moves.contains_key(&on("a", "east")));
+    assert!(world.accepted().moves.contains_key(&on("b", "east")), "each needs its own");
+}
+
+#[test]
+fn an_app_behind_a_faulty_platform_is_refused_and_not_called_synced() {
+    let mut world = World::new();
+    world.git(&Git { broken: true, ..Git::web("v1") });
+    world.run(5);
+    assert_eq!(world.sync("web"), Sync::Refused);
+    let mut world = started(&Git::web("v1"));
+    world.git(&Git { broken: true, ..Git::web("v2") });
+    world.run(5);
+    assert_eq!((world.sync("web"), world.running("web")), (Sync::Refused, vec!["v1".to_owned(); 2]));
+    assert_eq!(world.accepted().moves.len(), 1);
+    world.git(&Git::web("v1"));
+    world.run(5);
+    assert_eq!(world.sync("web"), Sync::Synced);
+}
+
+/// A branch that was emptied, or whose folders were renamed, takes nothing away.
+#[test]
+fn an_empty_tree_deletes_nothing() {
+    let mut world = started(&Git::web("v1"));
+    let mut none = Git::web("v1");
+    none.apps.clear();
+    world.git(&none);
+    world.run(10);
+    assert_eq!((world.sync("web"), world.running("web").len()), (Sync::Waiting, 2), "no app is left");
+    world.git(&Git { empty: true, ..none });
+    world.run(10);
+    assert_eq!((world.sync("web"), world.running("web").len()), (Sync::Refused, 2), "no file is left");
+    assert_eq!(world.accepted().moves.len(), 1);
 }
 
 #[test]

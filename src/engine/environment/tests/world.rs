@@ -5,18 +5,19 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::accepted::{Accepted, EnvironmentEvent, MoveState};
+use crate::accepted::{Accepted, AcceptedOn, EnvironmentEvent, MoveState};
 use crate::compile;
+use crate::definition::Access;
 use crate::engine::command::{Answer, Command, CommandError};
 use crate::engine::environment::{
-    Environment, EnvironmentStatus, Message, Ports, SourceRevision, Sync, Task,
+    Environment, EnvironmentStatus, Message, Ports, SourceRevision, Sync, Task, Workers,
 };
 use crate::engine::worker::Report;
 use crate::health::HealthStatus;
 use crate::ledger::MemoryLedger;
 use crate::model::{
     AppKey, BundleDigest, ClusterName, CommitId, ComponentName, FileEntry, MoveKey, Owner, Replicas,
-    Revision, Size, Slots, SourceTree, Timestamp, sha256,
+    Revision, Size, Slots, SourceTree, TargetKey, Timestamp, sha256,
 };
 use crate::port::clock::Clock;
 use crate::port::ledger::{Epoch, Ledger, Sequence, StreamName};
@@ -40,17 +41,39 @@ pub struct Git {
     /// Lines of the GrayRelease that every app uses.
     pub rules: &'static str,
     pub suspend: bool,
+    /// How many pods the namespace may have; 0 = any number.
+    pub quota: u32,
+    /// The tenant's definition has a fault.
+    pub broken: bool,
+    /// There is no file at all.
+    pub empty: bool,
 }
 
 impl Git {
     pub fn web(tag: &'static str) -> Self {
         let apps = BTreeMap::from([("web", (tag, 2))]);
-        Self { apps, clusters: vec!["east"], rules: "strategy: rolling", suspend: false }
+        Self {
+            apps,
+            clusters: vec!["east"],
+            rules: "strategy: rolling",
+            suspend: false,
+            quota: 0,
+            broken: false,
+            empty: false,
+        }
     }
 
     pub fn with(mut self, name: &'static str, tag: &'static str, replicas: u32) -> Self {
         self.apps.insert(name, (tag, replicas));
         self
+    }
+
+    fn tenant(&self) -> String {
+        let quota = if self.quota == 0 { String::new() } else { format!("quota: {{pods: {}}}", self.quota) };
+        if self.broken {
+            return "spec: {namespaces: 7}\n".to_owned();
+        }
+        format!("spec: {{namespaces: {{default: {{{quota}}}}}}}\n")
     }
 
     fn revision(&self) -> SourceRevision {
@@ -62,7 +85,7 @@ impl Git {
                 "sluice.yaml".to_owned(),
                 head("Fleet", "fleet") + "spec: {environments: [{name: dev, branch: main}]}\n",
             ),
-            ("platform/shop.yaml".to_owned(), head("Tenant", "shop") + "spec: {namespaces: {default: {}}}\n"),
+            ("platform/shop.yaml".to_owned(), head("Tenant", "shop") + &self.tenant()),
             (
                 "platform/rules.yaml".to_owned(),
                 head("GrayRelease", "rules") + &format!("spec: {{{}}}\n", self.rules),
@@ -79,6 +102,9 @@ impl Git {
                 self.suspend
             );
             files.insert(format!("tenants/shop/{name}.yaml"), head("App", name) + &spec);
+        }
+        if self.empty {
+            files.clear();
         }
         let mut tree = SourceTree::default();
         for (path, text) in files {
@@ -109,28 +135,43 @@ pub type Pods = BTreeMap<(MoveKey, ComponentName), Vec<BundleDigest>>;
 
 type Tasks = Arc<Mutex<BTreeMap<ClusterName, watch::Receiver<Task>>>>;
 
+struct Hired(Tasks);
+
+impl Workers for Hired {
+    fn hire(&mut self, name: &ClusterName, _: &Access, task: watch::Receiver<Task>) {
+        self.0.lock().unwrap().insert(name.clone(), task);
+    }
+
+    fn dismiss(&mut self, name: &ClusterName) {
+        self.0.lock().unwrap().remove(name);
+    }
+}
+
 pub struct World {
     pub ledger: Arc<MemoryLedger>,
     pub environment: Environment,
     pub pods: Pods,
     pub away: bool,
+    /// Nothing that is to go goes, while set.
+    pub stuck: bool,
+    /// One pod of each component is not ready, while set.
+    pub ill: bool,
     clock: Arc<Hand>,
     tasks: Tasks,
     pub second: i64,
     /// Clusters that have said what they serve.
     told: BTreeSet<ClusterName>,
+    /// What was said of `web` after each thing that happened, and how many rollouts were open.
+    pub said: Vec<(Sync, usize)>,
 }
 
 fn open(ledger: &Arc<MemoryLedger>, clock: &Arc<Hand>, epoch: u64) -> (Environment, Tasks) {
     let tasks = Tasks::default();
-    let hired = tasks.clone();
     let ports = Ports {
         ledger: ledger.clone(),
         clock: clock.clone(),
         epoch: Epoch(epoch),
-        hire: Box::new(move |name, _, task| {
-            hired.lock().unwrap().insert(name.clone(), task);
-        }),
+        workers: Box::new(Hired(tasks.clone())),
     };
     (Environment::open("dev".parse().unwrap(), ports).expect("the ledger can be read"), tasks)
 }
@@ -144,7 +185,19 @@ impl World {
     pub fn found(ledger: Arc<MemoryLedger>, pods: Pods, second: i64) -> Self {
         let clock = Arc::new(Hand(Mutex::new(second)));
         let (environment, tasks) = open(&ledger, &clock, 2);
-        Self { ledger, environment, pods, away: false, clock, tasks, second, told: BTreeSet::new() }
+        Self {
+            ledger,
+            environment,
+            pods,
+            away: false,
+            stuck: false,
+            ill: false,
+            clock,
+            tasks,
+            second,
+            told: BTreeSet::new(),
+            said: Vec::new(),
+        }
     }
 
     pub fn restart(&mut self) {
@@ -153,13 +206,36 @@ impl World {
     }
 
     pub fn git(&mut self, git: &Git) {
-        self.environment.handle(Message::Source(Box::new(git.revision()))).unwrap();
+        self.happen(Message::Source(Box::new(git.revision())));
+    }
+
+    fn happen(&mut self, message: Message) {
+        self.environment.handle(message).unwrap();
+        self.note();
+    }
+
+    fn note(&mut self) {
+        let status = self.status();
+        if let Some(web) = status.apps.get(&app("web")) {
+            self.said.push((web.sync, status.rollouts.len()));
+        }
+    }
+
+    /// The clusters that have a worker.
+    pub fn staffed(&self) -> Vec<String> {
+        self.tasks.lock().unwrap().keys().map(ToString::to_string).collect()
     }
 
     pub fn command(&mut self, command: Command) -> Result<Answer, CommandError> {
         let (answer, mut wait) = oneshot::channel();
         self.environment.handle(Message::Command { command, by: "ann".to_owned(), answer }).unwrap();
         wait.try_recv().expect("it is answered at once")
+    }
+
+    /// So many seconds of which only the last is lived.
+    pub fn skip(&mut self, seconds: i64) {
+        self.second += seconds - 1;
+        self.run(1);
     }
 
     /// So many seconds of everybody's life.
@@ -178,12 +254,13 @@ impl World {
             for (name, task) in tasks.into_iter().filter(|_| !away) {
                 if self.told.insert(name.clone()) {
                     let facts = Ok(crate::render::assumed_facts());
-                    self.environment.handle(Message::Cluster(name.clone(), facts)).unwrap();
+                    self.happen(Message::Cluster(name.clone(), facts));
                 }
                 let reports = self.live(&task);
-                self.environment.handle(Message::Reports(name, reports)).unwrap();
+                self.happen(Message::Reports { cluster: name, task: task.number, reports });
             }
             self.environment.tick().unwrap();
+            self.note();
         }
     }
 
@@ -192,6 +269,11 @@ impl World {
         let mut reports = Vec::new();
         for (target, here) in &task.share.targets {
             self.pods.retain(|(key, _), _| key.target != *target || here.apps.contains_key(&key.app));
+            let app_owner = |owner: &Owner| matches!(owner, Owner::App(app) if here.apps.contains_key(app));
+            let rest = here.tombstones.keys().filter(|owner| !app_owner(owner)).cloned();
+            for owner in rest.chain([Owner::Platform]).collect::<BTreeSet<_>>() {
+                reports.push(self.others(target, here, owner));
+            }
             for (app, share) in &here.apps {
                 let key = MoveKey::new(app.clone(), target.clone());
                 let components = &share.state.allocation.components;
@@ -203,7 +285,7 @@ impl World {
                         if !share.suspended {
                             turn_over(pods, wanted, &task.bundles);
                         }
-                        (name.clone(), report(pods, wanted, &task.bundles))
+                        (name.clone(), report(pods, wanted, &task.bundles, self.ill))
                     })
                     .collect();
                 let trouble = share.suspended.then(|| "suspended".to_owned());
@@ -227,6 +309,28 @@ impl World {
             }
         }
         reports
+    }
+
+    /// What is said of the platform, and of apps that have left.
+    fn others(&self, target: &TargetKey, here: &AcceptedOn, owner: Owner) -> Report {
+        let to_go = self.stuck && here.tombstones.get(&owner).is_some_and(|keys| !keys.is_empty());
+        let evidence = Evidence {
+            allocation: if owner == Owner::Platform { here.platform.number } else { 0 },
+            settings: 0,
+            applied: true,
+            trouble: to_go.then(|| "waits for Deployment.apps shop/web to go".to_owned()),
+            refused: false,
+            components: BTreeMap::new(),
+        };
+        Report {
+            again: false,
+            target: target.clone(),
+            owner,
+            evidence,
+            writes: 0,
+            unreachable: false,
+            admitted: None,
+        }
     }
 
     pub fn accepted(&self) -> &Accepted {
@@ -312,12 +416,17 @@ fn turn_over(pods: &mut Vec<BundleDigest>, (to, count): (BundleDigest, usize), b
     }
 }
 
-fn report(pods: &[BundleDigest], (to, count): (BundleDigest, usize), bundles: &Bundles) -> ComponentReport {
+fn report(
+    pods: &[BundleDigest],
+    (to, count): (BundleDigest, usize),
+    bundles: &Bundles,
+    ill: bool,
+) -> ComponentReport {
     let number =
         |f: &dyn Fn(&BundleDigest) -> bool| u32::try_from(pods.iter().filter(|pod| f(pod)).count()).unwrap();
     let bad = is_bad(to, bundles);
     let updated = number(&|pod| *pod == to);
-    let ready = if bad { 0 } else { updated };
+    let ready = if bad { 0 } else { updated.saturating_sub(u32::from(ill)) };
     let wanted = u32::try_from(count).unwrap();
     let fault = Fault {
         pod: "web-1".to_owned(),
