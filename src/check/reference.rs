@@ -9,12 +9,21 @@ use crate::render::{self, Material};
 
 pub(super) fn check(here: &Component, material: &Material, faults: &mut Vec<Fault>) {
     for (list, name, container) in here.containers() {
-        environment(here, list, name, container, material, faults);
-        mounts(here, list, name, container, material, faults);
+        let holder = Holder { list, name, container };
+        environment(here, holder, material, faults);
+        mounts(here, holder, material, faults);
         probes(here, list, name, container, faults);
     }
     ports(here, faults);
     routes(here, faults);
+}
+
+/// A container and the field that holds it.
+#[derive(Clone, Copy)]
+struct Holder<'a> {
+    list: &'a str,
+    name: &'a str,
+    container: &'a Container,
 }
 
 fn near<'a>(fault: Fault, word: &str, known: impl IntoIterator<Item = &'a str>) -> Fault {
@@ -47,50 +56,49 @@ fn key(
     missing.then(|| near(fault(format!("{what} has no key `{key}`")), key, known))
 }
 
-fn environment(
-    here: &Component,
-    list: &str,
-    name: &str,
-    container: &Container,
-    material: &Material,
-    faults: &mut Vec<Fault>,
-) {
-    for (variable, value) in &container.env {
+/// Which of the sources that exclude each other are named; exactly one must be.
+fn one_of(here: &Component, at: &[&str], sources: [(&str, bool); 3], faults: &mut Vec<Fault>) -> bool {
+    let one = sources.iter().filter(|(_, said)| *said).count() == 1;
+    if !one {
+        let [a, b, c] = sources.map(|(name, _)| name);
+        let message = format!("exactly one of `{a}`, `{b}` and `{c}` is expected");
+        faults.push(here.error(Code::S0514, at, message));
+    }
+    one
+}
+
+fn environment(here: &Component, holder: Holder, material: &Material, faults: &mut Vec<Fault>) {
+    for (variable, value) in &holder.container.env {
         let EnvValue::From(source) = value else { continue };
-        let at = [list, name, "env", variable.as_str()];
-        let said = [source.config.is_some(), source.secret.is_some(), source.field.is_some()];
-        if said.iter().filter(|said| **said).count() != 1 {
-            let message = "exactly one of `config`, `secret` and `field` is expected";
-            faults.push(here.error(Code::S0514, &at, message));
-            continue;
+        let at = [holder.list, holder.name, "env", variable.as_str()];
+        let sources = [
+            ("config", source.config.is_some()),
+            ("secret", source.secret.is_some()),
+            ("field", source.field.is_some()),
+        ];
+        if one_of(here, &at, sources, faults) {
+            let wanted = source.key.as_deref().unwrap_or(variable);
+            let fault = |message: String| here.error(Code::S0514, &at, message);
+            faults.extend(key(fault, (source.config.as_deref(), source.secret.as_deref()), wanted, material));
         }
-        let wanted = source.key.as_deref().unwrap_or(variable);
-        let fault = |message: String| here.error(Code::S0514, &at, message);
-        faults.extend(key(fault, (source.config.as_deref(), source.secret.as_deref()), wanted, material));
     }
 }
 
-fn mounts(
-    here: &Component,
-    list: &str,
-    name: &str,
-    container: &Container,
-    material: &Material,
-    faults: &mut Vec<Fault>,
-) {
-    for (path, mount) in &container.mounts {
-        let at = [list, name, "mounts", path.as_str()];
-        let said = [mount.volume.is_some(), mount.config.is_some(), mount.secret.is_some()];
-        if said.iter().filter(|said| **said).count() != 1 {
-            let message = "exactly one of `volume`, `config` and `secret` is expected";
-            faults.push(here.error(Code::S0514, &at, message));
+fn mounts(here: &Component, holder: Holder, material: &Material, faults: &mut Vec<Fault>) {
+    let volumes = &here.component.volumes;
+    for (path, mount) in &holder.container.mounts {
+        let at = [holder.list, holder.name, "mounts", path.as_str()];
+        let sources = [
+            ("volume", mount.volume.is_some()),
+            ("config", mount.config.is_some()),
+            ("secret", mount.secret.is_some()),
+        ];
+        if !one_of(here, &at, sources, faults) {
             continue;
         }
-        if let Some(volume) =
-            mount.volume.as_deref().filter(|name| !here.component.volumes.contains_key(*name))
-        {
+        if let Some(volume) = mount.volume.as_deref().filter(|name| !volumes.contains_key(*name)) {
             let fault = here.error(Code::S0514, &at, format!("there is no volume `{volume}`"));
-            faults.push(near(fault, volume, here.component.volumes.keys().map(String::as_str)));
+            faults.push(near(fault, volume, volumes.keys().map(String::as_str)));
         }
         if let Some(wanted) = &mount.key {
             let fault = |message: String| here.error(Code::S0514, &at, message);

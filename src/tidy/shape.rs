@@ -12,14 +12,6 @@ const TEST_FILE_LINES: usize = 1000;
 /// A function has fewer lines than this, blank ones and comments left out, as clippy counts.
 const FUNCTION_LINES: usize = 70;
 
-/// Tables inside a function that are to become constants.
-const AWAITED: [(&str, &str); 4] = [
-    ("src/definition/shape/tests.rs", "fields_of_later_features_are_refused_by_name"),
-    ("src/definition/shape/tests.rs", "values_are_held_to_their_type_and_range"),
-    ("src/health/tests/pods.rs", "containers_speak_for_themselves"),
-    ("src/playground/table/columns.rs", "columns"),
-];
-
 /// Files and functions that are too long, and modules that don't say what they do.
 pub(super) fn faults(tree: &Tree) -> Vec<Fault> {
     tree.rust().flat_map(of).collect()
@@ -37,12 +29,9 @@ fn of(source: &Source) -> Vec<Fault> {
         faults.push(Fault::new(source, 1, "open with `//!`: what the module does and what not"));
     }
     for (line, name, lines) in functions(&source.code) {
-        if lines >= FUNCTION_LINES && !AWAITED.contains(&(source.path.as_str(), name)) {
-            faults.push(Fault::new(
-                source,
-                line,
-                format!("`{name}` has {lines} lines: split it (fewer than {FUNCTION_LINES})"),
-            ));
+        if lines >= FUNCTION_LINES {
+            let message = format!("`{name}` has {lines} lines: split it (fewer than {FUNCTION_LINES})");
+            faults.push(Fault::new(source, line, message));
         }
     }
     faults

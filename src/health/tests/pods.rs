@@ -58,10 +58,21 @@ fn pods() {
     }
 }
 
+/// Checks what the faults of a pod with each status are in words.
+fn check_faults(cases: &[(&str, Value, &str)]) {
+    for (what, status, expected) in cases {
+        let faults: Vec<_> = pod_faults(&pod(status.clone()))
+            .iter()
+            .map(|fault| format!("{:?} {fault}", fault.kind))
+            .collect();
+        assert_eq!(faults.join("; "), *expected, "{what}");
+    }
+}
+
 #[test]
 fn containers_speak_for_themselves() {
     let running = json!({"running": {"startedAt": NOW}});
-    let cases = [
+    check_faults(&[
         (
             "an image that is not there",
             container(waiting("ImagePullBackOff", "Back-off pulling image \"web:9\""), json!({}), 0),
@@ -89,7 +100,7 @@ fn containers_speak_for_themselves() {
         ),
         (
             "out of memory, up again but not ready",
-            container(running.clone(), ended(137, "OOMKilled", ""), 1),
+            container(running, ended(137, "OOMKilled", ""), 1),
             "OutOfMemory container web: OOMKilled: exit code 137, OOMKilled (1 restart)",
         ),
         (
@@ -102,6 +113,13 @@ fn containers_speak_for_themselves() {
             container(waiting("PostStartHookError", "hook failed"), json!({}), 0),
             "RunError container web: PostStartHookError: hook failed",
         ),
+    ]);
+}
+
+#[test]
+fn ended_containers_and_waiting_pods_speak_too() {
+    let running = json!({"running": {"startedAt": NOW}});
+    check_faults(&[
         ("ended once", container(ended(1, "Error", ""), json!({}), 0), ""),
         (
             "ended twice",
@@ -129,12 +147,7 @@ fn containers_speak_for_themselves() {
             json!({"phase": "Pending", "conditions": [condition("PodScheduled", "False", "SchedulingGated")]}),
             "",
         ),
-    ];
-    for (what, status, expected) in cases {
-        let faults: Vec<_> =
-            pod_faults(&pod(status)).iter().map(|fault| format!("{:?} {fault}", fault.kind)).collect();
-        assert_eq!(faults.join("; "), expected, "{what}");
-    }
+    ]);
 }
 
 #[test]

@@ -6,86 +6,60 @@ use super::{Column, age};
 use crate::model::Timestamp;
 use crate::playground::kinds::Kind;
 
-const NAME: Column = ("Name", false);
-const AGE: Column = ("Age", false);
+/// The columns of a kind between its name and its age, and those after it that only the wide form
+/// has. An event has neither name nor age.
+const COLUMNS: &[(&str, &[&str], &[&str])] = &[
+    ("Pod", &["Ready", "Status", "Restarts"], &["IP", "Node", "Nominated Node", "Readiness Gates"]),
+    ("Deployment", &["Ready", "Up-to-date", "Available"], &["Containers", "Images", "Selector"]),
+    ("ReplicaSet", &["Desired", "Current", "Ready"], &["Containers", "Images", "Selector"]),
+    ("StatefulSet", &["Ready"], &["Containers", "Images"]),
+    (
+        "DaemonSet",
+        &["Desired", "Current", "Ready", "Up-to-date", "Available", "Node Selector"],
+        &["Containers", "Images", "Selector"],
+    ),
+    ("Service", &["Type", "Cluster-IP", "External-IP", "Port(s)"], &["Selector"]),
+    (EVENT, &["Last Seen", "Type", "Reason", "Object", "Message"], &[]),
+    ("Job", &["Status", "Completions", "Duration"], &[]),
+    ("CronJob", &["Schedule", "Timezone", "Suspend", "Active", "Last Schedule"], &[]),
+    ("Namespace", &["Status"], &[]),
+    (NODE, &["Status", "Roles"], &[]),
+    ("ConfigMap", &["Data"], &[]),
+    ("Secret", &["Type", "Data"], &[]),
+    ("PersistentVolumeClaim", &["Status", "Volume", "Capacity", "Access Modes", "StorageClass"], &[]),
+    ("ResourceQuota", &["Request", "Limit"], &[]),
+    ("HorizontalPodAutoscaler", &["Reference", "Targets", "MinPods", "MaxPods", "Replicas"], &[]),
+    ("PodDisruptionBudget", &["Min Available", "Max Unavailable", "Allowed Disruptions"], &[]),
+    ("RoleBinding", &["Role"], &[]),
+    ("ClusterRoleBinding", &["Role"], &[]),
+    ("Ingress", &["Class", "Hosts", "Address", "Ports"], &[]),
+    ("NetworkPolicy", &["Pod-Selector"], &[]),
+    ("Endpoints", &["Endpoints"], &[]),
+    ("EndpointSlice", &["AddressType", "Ports", "Endpoints"], &[]),
+    ("HTTPRoute", &["Hostnames"], &[]),
+    ("Gateway", &["Class", "Address", "Programmed"], &[]),
+    ("GatewayClass", &["Controller", "Accepted"], &[]),
+    ("StorageClass", &["Provisioner", "ReclaimPolicy", "VolumeBindingMode"], &[]),
+    ("Lease", &["Holder"], &[]),
+];
+
+const EVENT: &str = "Event";
+const NODE: &str = "Node";
 
 /// The columns of a kind.
 pub(super) fn columns(kind: &Kind) -> Vec<Column> {
-    let narrow =
-        |titles: &[&'static str]| -> Vec<Column> { titles.iter().map(|title| (*title, false)).collect() };
-    let wide =
-        |titles: &[&'static str]| -> Vec<Column> { titles.iter().map(|title| (*title, true)).collect() };
-    let middle: Vec<Column> = match kind.kind {
-        "Pod" => {
-            let mut columns = narrow(&["Ready", "Status", "Restarts"]);
-            columns.push(AGE);
-            columns.extend(wide(&["IP", "Node", "Nominated Node", "Readiness Gates"]));
-            return prepend(columns);
-        }
-        "Deployment" => {
-            let mut columns = narrow(&["Ready", "Up-to-date", "Available"]);
-            columns.push(AGE);
-            columns.extend(wide(&["Containers", "Images", "Selector"]));
-            return prepend(columns);
-        }
-        "ReplicaSet" => {
-            let mut columns = narrow(&["Desired", "Current", "Ready"]);
-            columns.push(AGE);
-            columns.extend(wide(&["Containers", "Images", "Selector"]));
-            return prepend(columns);
-        }
-        "StatefulSet" => {
-            let mut columns = narrow(&["Ready"]);
-            columns.push(AGE);
-            columns.extend(wide(&["Containers", "Images"]));
-            return prepend(columns);
-        }
-        "DaemonSet" => {
-            let mut columns =
-                narrow(&["Desired", "Current", "Ready", "Up-to-date", "Available", "Node Selector"]);
-            columns.push(AGE);
-            columns.extend(wide(&["Containers", "Images", "Selector"]));
-            return prepend(columns);
-        }
-        "Service" => {
-            let mut columns = narrow(&["Type", "Cluster-IP", "External-IP", "Port(s)"]);
-            columns.push(AGE);
-            columns.extend(wide(&["Selector"]));
-            return prepend(columns);
-        }
-        "Event" => return narrow(&["Last Seen", "Type", "Reason", "Object", "Message"]),
-        "Job" => narrow(&["Status", "Completions", "Duration"]),
-        "CronJob" => narrow(&["Schedule", "Timezone", "Suspend", "Active", "Last Schedule"]),
-        "Namespace" => narrow(&["Status"]),
-        "Node" => narrow(&["Status", "Roles"]),
-        "ConfigMap" => narrow(&["Data"]),
-        "Secret" => narrow(&["Type", "Data"]),
-        "PersistentVolumeClaim" => narrow(&["Status", "Volume", "Capacity", "Access Modes", "StorageClass"]),
-        "ResourceQuota" => narrow(&["Request", "Limit"]),
-        "HorizontalPodAutoscaler" => narrow(&["Reference", "Targets", "MinPods", "MaxPods", "Replicas"]),
-        "PodDisruptionBudget" => narrow(&["Min Available", "Max Unavailable", "Allowed Disruptions"]),
-        "RoleBinding" | "ClusterRoleBinding" => narrow(&["Role"]),
-        "Ingress" => narrow(&["Class", "Hosts", "Address", "Ports"]),
-        "NetworkPolicy" => narrow(&["Pod-Selector"]),
-        "Endpoints" => narrow(&["Endpoints"]),
-        "EndpointSlice" => narrow(&["AddressType", "Ports", "Endpoints"]),
-        "HTTPRoute" => narrow(&["Hostnames"]),
-        "Gateway" => narrow(&["Class", "Address", "Programmed"]),
-        "GatewayClass" => narrow(&["Controller", "Accepted"]),
-        "StorageClass" => narrow(&["Provisioner", "ReclaimPolicy", "VolumeBindingMode"]),
-        "Lease" => narrow(&["Holder"]),
-        _ => Vec::new(),
-    };
-    let mut columns = middle;
-    columns.push(AGE);
-    if kind.kind == "Node" {
+    let known = COLUMNS.iter().find(|(name, _, _)| *name == kind.kind);
+    let (_, narrow, wide) = known.copied().unwrap_or((kind.kind, &[], &[]));
+    let mut columns: Vec<Column> = narrow.iter().map(|title| (*title, false)).collect();
+    if kind.kind == EVENT {
+        return columns;
+    }
+    columns.insert(0, ("Name", false));
+    columns.push(("Age", false));
+    if kind.kind == NODE {
         columns.push(("Version", false));
     }
-    prepend(columns)
-}
-
-fn prepend(mut columns: Vec<Column>) -> Vec<Column> {
-    columns.insert(0, NAME);
+    columns.extend(wide.iter().map(|title| (*title, true)));
     columns
 }
 
