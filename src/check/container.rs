@@ -98,16 +98,21 @@ fn amounts(here: &Component, at: &[&str; 2], container: &Container, faults: &mut
     }
 }
 
+/// Requests and limits of a container as the cluster fills them in.
+pub(super) fn effective(container: &Container, bounds: &LimitBounds) -> (Amounts, Amounts) {
+    let (requests, limits) = render::amounts(&container.resources);
+    filled(requests, limits, bounds)
+}
+
 /// Requests and limits as the cluster fills them in: a request from the limit, then the defaults of
 /// the LimitRange.
-pub(super) fn effective(container: &Container, bounds: &LimitBounds) -> (Amounts, Amounts) {
-    let (mut requests, mut limits) = render::amounts(&container.resources);
+pub(super) fn filled(mut requests: Amounts, mut limits: Amounts, bounds: &LimitBounds) -> (Amounts, Amounts) {
     let fill = |to: &mut Amounts, from: &Amounts| {
         for (name, amount) in from {
             to.entry(name.clone()).or_insert(*amount);
         }
     };
-    fill(&mut requests, &limits.clone());
+    fill(&mut requests, &limits);
     let mut default = bounds.default.clone();
     fill(&mut default, &bounds.max);
     let mut default_request = bounds.default_request.clone();
@@ -119,7 +124,7 @@ pub(super) fn effective(container: &Container, bounds: &LimitBounds) -> (Amounts
 }
 
 /// What a LimitRange would refuse.
-fn beyond(requests: &Amounts, limits: &Amounts, bounds: &LimitBounds) -> Vec<String> {
+pub(super) fn beyond(requests: &Amounts, limits: &Amounts, bounds: &LimitBounds) -> Vec<String> {
     let mut all = Vec::new();
     for (resource, least) in &bounds.min {
         match requests.get(resource) {
@@ -159,30 +164,31 @@ fn pod(here: &Component, faults: &mut Vec<Fault>) {
     }
 }
 
-/// What one pod asks for: the sum over its containers, or the largest init container where that is
-/// more.
+/// What one pod of a component asks for.
 pub(super) fn pod_amounts(
     component: &crate::definition::Component,
     bounds: &LimitBounds,
 ) -> (Amounts, Amounts) {
+    let of = |container: &Container| effective(container, bounds);
+    summed(component.containers.values().map(of), component.init_containers.values().map(of))
+}
+
+/// What one pod asks for: the sum over its containers, or the largest container that runs before
+/// them where that is more.
+pub(super) fn summed(
+    main: impl Iterator<Item = (Amounts, Amounts)>,
+    before: impl Iterator<Item = (Amounts, Amounts)>,
+) -> (Amounts, Amounts) {
     let mut sum = (Amounts::new(), Amounts::new());
-    for container in component.containers.values() {
-        let (requests, limits) = effective(container, bounds);
+    let mut join = |(requests, limits): (Amounts, Amounts), join: fn(Quantity, Quantity) -> Quantity| {
         for (to, from) in [(&mut sum.0, requests), (&mut sum.1, limits)] {
             for (name, amount) in from {
-                let total = to.get(&name).map_or(amount, |before| before.plus(amount));
-                to.insert(name, total);
+                let joined = to.get(&name).map_or(amount, |held| join(*held, amount));
+                to.insert(name, joined);
             }
         }
-    }
-    for container in component.init_containers.values() {
-        let (requests, limits) = effective(container, bounds);
-        for (to, from) in [(&mut sum.0, requests), (&mut sum.1, limits)] {
-            for (name, amount) in from {
-                let most = to.get(&name).map_or(amount, |before| amount.max(*before));
-                to.insert(name, most);
-            }
-        }
-    }
+    };
+    main.for_each(|amounts| join(amounts, |held, more| held.plus(more)));
+    before.for_each(|amounts| join(amounts, Quantity::max));
     sum
 }

@@ -6,29 +6,35 @@
 mod component;
 mod container;
 mod cycle;
+mod footprint;
 mod network;
 mod object;
 mod owner;
 mod pace;
+mod place;
+mod pod;
 mod policy;
 mod quota;
 mod reference;
 mod secret;
 mod security;
+mod shape;
 mod tenant;
 mod volume;
+mod whereabouts;
 
 use std::collections::BTreeMap;
 
-use crate::definition::{App, Cluster, Namespace, Policy, Strategy, Tenant};
+use crate::definition::{App, Policy};
 use crate::diagnostic::{Code, Diagnostic, Fault, Place};
 use crate::model::{Amounts, AppKey, ClusterName, ObjectKey, TargetKey};
 use crate::render::{Material, Rendered, Site};
-use crate::resolve::Resolved;
 
 pub use cycle::{Edge, cycles};
+pub use footprint::{Claim, Footprint, Standing, footprint};
 pub use object::keys;
 pub use pace::pace;
+pub use place::{Places, places};
 pub use secret::sealed;
 pub use tenant::{namespace, tenant};
 
@@ -39,18 +45,10 @@ pub struct Placed<'a> {
     pub key: &'a AppKey,
     /// The place.
     pub target: &'a TargetKey,
-    /// Its definition there.
-    pub app: &'a Resolved<App>,
-    /// What it comes to.
-    pub rendered: &'a Rendered,
-    /// What the cluster offers.
-    pub cluster: &'a Cluster,
-    /// Whose it is.
-    pub tenant: &'a Tenant,
-    /// The rules of the namespace.
-    pub rules: &'a Namespace,
-    /// How pods are replaced.
-    pub strategy: Strategy,
+    /// The path of its definition.
+    pub path: &'a str,
+    /// What it takes up there.
+    pub footprint: &'a Footprint,
 }
 
 /// A namespace's quota, and where it is written.
@@ -102,6 +100,11 @@ pub fn app(
         }
     }
     object::check(rendered, &mut faults);
+    let whereabouts = whereabouts::Whereabouts { app, rendered };
+    pod::check(&pod::Rules { site, policy, registries }, &whereabouts, &mut faults);
+    if let Some(schema) = site.facts.schema() {
+        shape::check(schema, &whereabouts, &mut faults);
+    }
     faults
 }
 

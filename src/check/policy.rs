@@ -1,33 +1,52 @@
 //! The fleet's policy: images, probes, limits.
 
 use super::Component;
-use crate::definition::{Policy, Workload};
+use crate::definition::{LimitBounds, Policy, Workload};
 use crate::diagnostic::{Code, Fault};
+use crate::model::Amounts;
 use crate::render;
 
 pub(super) fn check(here: &Component, policy: &Policy, registries: &[String], faults: &mut Vec<Fault>) {
     let runs = !matches!(here.component.workload, Workload::Job | Workload::CronJob);
+    let defaults = here.site.rules.limits.as_ref().map(|limits| &limits.container);
     for (list, name, container) in here.containers() {
-        image(here, &[list, name, "image"], &container.image, policy, registries, faults);
+        for (message, help) in image_faults(&container.image, policy, registries) {
+            faults.push(here.error(Code::S0505, &[list, name, "image"], message).help(help));
+        }
         if policy.require_probes && runs && list == "containers" && container.probes.readiness.is_none() {
-            let message = format!("the fleet's policy asks for a readiness probe of container `{name}`");
-            faults.push(here.error(Code::S0506, &[list, name], message).help("write `probes.readiness`"));
+            let fault = here.error(Code::S0506, &[list, name], probe_message(name));
+            faults.push(fault.help("write `probes.readiness`"));
         }
         if policy.require_limits {
             let (_, limits) = render::amounts(&container.resources);
-            let defaults = here.site.rules.limits.as_ref().map(|limits| &limits.container);
-            let given = |resource: &str| {
-                let filled = defaults
-                    .is_some_and(|d| d.default.contains_key(resource) || d.max.contains_key(resource));
-                limits.get(resource).is_some_and(|amount| amount.nano() > 0) || filled
-            };
-            for resource in ["cpu", "memory"].into_iter().filter(|resource| !given(resource)) {
-                let message = format!("the fleet's policy asks for a {resource} limit of container `{name}`");
+            for resource in missing_limits(&limits, defaults) {
+                let message = limit_message(resource, name);
                 let fault = here.error(Code::S0506, &[list, name, "resources"], message);
                 faults.push(fault.help(format!("write `resources: {{limits: {{{resource}: ...}}}}`")));
             }
         }
     }
+}
+
+/// The resources that need a limit and have none, nor get one from the namespace.
+pub(super) fn missing_limits(
+    limits: &Amounts,
+    defaults: Option<&LimitBounds>,
+) -> impl Iterator<Item = &'static str> {
+    let given = move |resource: &str| {
+        let filled =
+            defaults.is_some_and(|d| d.default.contains_key(resource) || d.max.contains_key(resource));
+        limits.get(resource).is_some_and(|amount| amount.nano() > 0) || filled
+    };
+    ["cpu", "memory"].into_iter().filter(move |resource| !given(resource))
+}
+
+pub(super) fn probe_message(container: &str) -> String {
+    format!("the fleet's policy asks for a readiness probe of container `{container}`")
+}
+
+pub(super) fn limit_message(resource: &str, container: &str) -> String {
+    format!("the fleet's policy asks for a {resource} limit of container `{container}`")
 }
 
 /// An image reference in its parts.
@@ -76,19 +95,13 @@ fn parse(text: &str) -> Option<Image<'_>> {
     Some(Image { tag, digest, full })
 }
 
-fn image(
-    here: &Component,
-    at: &[&str; 3],
-    text: &str,
-    policy: &Policy,
-    registries: &[String],
-    faults: &mut Vec<Fault>,
-) {
+/// What is wrong with an image, each with what to do.
+pub(super) fn image_faults(text: &str, policy: &Policy, registries: &[String]) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    let shown = crate::diagnostic::shorten(text);
     let Some(image) = parse(text) else {
-        let message = format!("`{}` is no image", crate::diagnostic::shorten(text));
         let help = "write for example `registry.example/team/web:1.4.2`, without a leading `/`";
-        faults.push(here.error(Code::S0505, at, message).help(help));
-        return;
+        return vec![(format!("`{shown}` is no image"), help.to_owned())];
     };
     for (whose, allowed) in
         [("the fleet's policy", &policy.images.registries[..]), ("the tenant", registries)]
@@ -97,16 +110,16 @@ fn image(
             |prefix: &String| image.full.starts_with(prefix.as_str()) || text.starts_with(prefix.as_str());
         if !allowed.is_empty() && !allowed.iter().any(fits) {
             let message = format!("{whose} does not allow the image `{text}`");
-            let help = format!("images begin with {}", allowed.join(" or "));
-            faults.push(here.error(Code::S0505, at, message).help(help));
+            faults.push((message, format!("images begin with {}", allowed.join(" or "))));
         }
     }
     if policy.images.require_digest && image.digest.is_none() {
         let message = format!("the fleet's policy asks for a digest: `{text}`");
-        faults.push(here.error(Code::S0505, at, message).help("write `name:tag@sha256:...`"));
+        faults.push((message, "write `name:tag@sha256:...`".to_owned()));
     }
     if policy.images.forbid_latest && image.digest.is_none() && matches!(image.tag, None | Some("latest")) {
         let message = format!("`{text}` means another image every time");
-        faults.push(here.error(Code::S0505, at, message).help("write a tag that says the version"));
+        faults.push((message, "write a tag that says the version".to_owned()));
     }
+    faults
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::definition::{self, Secret};
+use crate::definition::{self, Cluster, Namespace, Secret, Strategy};
 use crate::render::{self, Material};
 
 /// The codes of the faults of an app of one component, with its fields over a sound one's.

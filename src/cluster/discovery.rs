@@ -1,10 +1,11 @@
-//! What an API server serves: two requests, in the form that has all groups in one answer.
+//! What an API server serves: two requests, in the form that has all groups in one answer, and the
+//! shape of its kinds.
 
 use http::{Method, Request, header};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Call, KubeCluster, REQUEST_TIMEOUT, error};
+use super::{Call, KubeCluster, REQUEST_TIMEOUT, error, openapi};
 use crate::model::{ClusterFacts, Resource};
 use crate::port::cluster::{ClusterError, Discovery};
 
@@ -74,6 +75,7 @@ pub(super) async fn discover(cluster: &KubeCluster) -> Result<Discovery, Cluster
     if discovery.facts.resources.is_empty() {
         return Err(ClusterError::Unreachable("the API server lists no resources".to_owned()));
     }
+    discovery.facts.schema = openapi::schema(cluster, &discovery.facts).await;
     Ok(discovery)
 }
 

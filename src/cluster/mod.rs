@@ -7,6 +7,7 @@
 mod connect;
 mod discovery;
 mod error;
+mod openapi;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -32,12 +33,13 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct KubeCluster {
     client: Client,
     watches: Watches,
+    schema: openapi::LastRead,
 }
 
 impl KubeCluster {
     /// A cluster behind a client. Makes no request.
     pub fn new(client: Client) -> Self {
-        Self { watches: Watches::new(client.clone()), client }
+        Self { watches: Watches::new(client.clone()), client, schema: openapi::LastRead::default() }
     }
 
     async fn send(&self, call: Call<'_>) -> Result<Value, ClusterError> {

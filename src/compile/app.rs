@@ -1,78 +1,67 @@
 //! One app: where it goes, what it refers to, what it renders to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::lookup::Lookup;
 use super::platform::Ground;
-use super::{Definitions, Desired, DesiredApp, material};
-use crate::check::{self, Edge, Placed};
-use crate::definition::{App, Definition, GrayRelease, Namespace, Tenant, nearest};
+use super::{Definitions, Desired, DesiredApp, alone, material};
+use crate::check::{self, Edge, Footprint, Placed, Standing};
+use crate::definition::{App, Definition, GrayRelease, Tenant, nearest};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::model::{AppKey, ClusterName, Release, TargetKey};
 use crate::render::{Rendered, Site, render_app};
-use crate::resolve::{Land, Resolved, Setting, common_tree, is_target, pick, resolve, substitute};
+use crate::resolve::{
+    Land, Resolved, Setting, common_tree, is_target, pick, resolve, resolve_openly, substitute,
+};
 
 /// An app, compiled as far as it can be without the others.
-pub(super) struct Compiled<'a> {
+#[derive(Debug)]
+pub(super) struct Compiled {
     /// The app.
     pub(super) key: AppKey,
-    path: String,
-    gray_release: GrayRelease,
-    after: BTreeMap<AppKey, Place>,
-    here: Vec<Here<'a>>,
-    /// Targets that wait: their clusters lack a kind.
-    waiting: BTreeSet<TargetKey>,
+    /// What is wrong with it.
     pub(super) diagnostics: Vec<Diagnostic>,
-    refused: bool,
+    /// What Git wants of it, as far as it is known without the others.
+    pub(super) desired: Desired,
+    path: String,
+    after: BTreeMap<AppKey, Place>,
+    footprints: Vec<(TargetKey, Footprint)>,
+}
+
+impl Compiled {
+    /// What checks over the whole commit look at.
+    pub(super) fn placed(&self) -> impl Iterator<Item = Placed<'_>> {
+        self.footprints.iter().map(|(target, footprint)| Placed {
+            key: &self.key,
+            target,
+            path: &self.path,
+            footprint,
+        })
+    }
+}
+
+/// An app while it is compiled.
+pub(super) struct Draft {
+    pub(super) key: AppKey,
+    pub(super) path: String,
+    pub(super) gray_release: GrayRelease,
+    pub(super) after: BTreeMap<AppKey, Place>,
+    here: Vec<Here>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) refused: bool,
 }
 
 /// The app on one target.
-struct Here<'a> {
+struct Here {
     target: TargetKey,
-    app: Resolved<App>,
-    land: &'a Land,
-    tenant: &'a Tenant,
-    rules: Namespace,
+    place: Place,
     rendered: Rendered,
-}
-
-impl<'a> Compiled<'a> {
-    /// What checks over the whole commit look at.
-    pub(super) fn placed(&self) -> impl Iterator<Item = Placed<'_>> {
-        self.here.iter().map(|here| Placed {
-            key: &self.key,
-            target: &here.target,
-            app: &here.app,
-            rendered: &here.rendered,
-            cluster: &here.land.cluster,
-            tenant: here.tenant,
-            rules: &here.rules,
-            strategy: self.gray_release.strategy,
-        })
-    }
-
-    pub(super) fn into_desired(self) -> Desired {
-        if self.refused {
-            return Desired::Refused;
-        }
-        let mut bundles = BTreeMap::new();
-        let mut settings = BTreeMap::new();
-        for here in self.here {
-            bundles.insert(here.target.clone(), here.rendered.bundle);
-            settings.insert(here.target, here.rendered.settings);
-        }
-        Desired::App(Box::new(DesiredApp {
-            release: Release::new(bundles),
-            settings,
-            gray_release: self.gray_release,
-            after: self.after.into_keys().collect(),
-            path: self.path,
-            waiting: self.waiting,
-        }))
-    }
+    footprint: Footprint,
 }
 
 /// Who waits for whom, for the check of circles.
-pub(super) fn edges(compiled: &[Compiled], definitions: &Definitions) -> Vec<Edge> {
+pub(super) fn edges(compiled: &[Arc<Compiled>], definitions: &Definitions) -> Vec<Edge> {
     compiled
         .iter()
         .flat_map(|one| {
@@ -86,51 +75,58 @@ pub(super) fn edges(compiled: &[Compiled], definitions: &Definitions) -> Vec<Edg
         .collect()
 }
 
-/// Compiles one app. Its inputs are its own definition, those that it names, the files that these
-/// name, and the ground that it stands on.
-pub(super) fn compile<'a>(
-    ground: &'a Ground,
-    definitions: &Definitions,
-    platform: &Definitions,
-    key: &AppKey,
-    definition: &Definition,
-) -> Compiled<'a> {
-    let mut compiled = Compiled {
+/// Compiles one app. Its inputs are its own definition, what it looks up, and the ground that it
+/// stands on.
+pub(super) fn compile(ground: &Ground, lookup: &Lookup, key: &AppKey, definition: &Definition) -> Compiled {
+    let mut draft = Draft {
         key: key.clone(),
         path: definition.path.clone(),
         gray_release: GrayRelease::default(),
         after: BTreeMap::new(),
         here: Vec::new(),
-        waiting: BTreeSet::new(),
-        diagnostics: Vec::new(),
-        refused: definitions.ambiguous.contains(key),
+        diagnostics: check::places(definition, &ground.places),
+        refused: lookup.definitions.ambiguous.contains(key),
     };
-    let name = definition.tree.find("/metadata/name").place(&definition.path);
-    let Some(tenant) = ground.tenants.get(&key.tenant) else {
-        // Without the fleet's rules no tenant is known; that is said once, where it is wrong.
-        if ground.fleet.is_some() {
-            let message = format!("there is no Tenant `{}`", key.tenant);
-            let fault = Diagnostic::error(Code::S0404, name, message);
-            compiled.diagnostics.push(fault.help("the platform team writes it under `platform/`"));
+    match ground.tenants.get(&key.tenant) {
+        None => {
+            // Without the fleet's rules no tenant is known; that is said once, where it is wrong.
+            if ground.fleet.is_some() {
+                let name = definition.place();
+                let message = format!("there is no Tenant `{}`", key.tenant);
+                let fault = Diagnostic::error(Code::S0404, name, message);
+                draft.diagnostics.push(fault.help("the platform team writes it under `platform/`"));
+            }
+            draft.refused = true;
+            alone::check(ground, lookup, definition, &mut draft);
         }
-        compiled.refused = true;
-        return compiled;
-    };
-    for (cluster, land, tenant, namespace) in placement(ground, tenant, key, definition, &mut compiled) {
-        on_cluster(
-            ground,
-            (definitions, platform),
-            definition,
-            (cluster, land, tenant, &namespace),
-            &mut compiled,
-        );
+        // What is wrong with the tenant was said there.
+        Some(tenant) if tenant.is_empty() => {
+            draft.refused = !ground.lands.is_empty();
+            alone::check(ground, lookup, definition, &mut draft);
+        }
+        Some(tenant) => {
+            for spot in placement(ground, tenant, key, definition, &mut draft) {
+                on_cluster(ground, lookup, definition, &spot, &mut draft);
+            }
+        }
     }
-    finish(compiled)
+    finish(draft)
 }
 
-type Spot<'a> = (&'a ClusterName, &'a Land, &'a Resolved<Tenant>, String);
+/// A cluster that the app goes to, and the tenant's name of its namespace there.
+struct Spot<'a> {
+    cluster: &'a ClusterName,
+    land: &'a Land,
+    tenant: &'a Resolved<Tenant>,
+    namespace: String,
+}
 
-fn own_setting<'s>(ground: &'s Ground, cluster: Option<&'s ClusterName>, key: &AppKey) -> Setting<'s> {
+/// Where the app's definition is read.
+pub(super) fn own_setting<'s>(
+    ground: &'s Ground,
+    cluster: Option<&'s ClusterName>,
+    key: &AppKey,
+) -> Setting<'s> {
     let mut setting = ground.setting(cluster);
     setting.variables.set("tenant", key.tenant.as_str());
     setting.variables.set("app", key.app.as_str());
@@ -143,13 +139,13 @@ fn placement<'a>(
     tenant: &'a BTreeMap<ClusterName, Resolved<Tenant>>,
     key: &AppKey,
     definition: &Definition,
-    compiled: &mut Compiled,
+    draft: &mut Draft,
 ) -> Vec<Spot<'a>> {
     let setting = own_setting(ground, None, key);
     let mut tree = common_tree(definition, &setting);
     for field in ["/spec/namespace", "/spec/placement"] {
         if let Some(node) = tree.pointer_mut(field) {
-            substitute(node, &setting.variables, &definition.path, &mut compiled.diagnostics);
+            substitute(node, &setting.variables, &definition.path, &mut draft.diagnostics);
         }
     }
     let asked: BTreeMap<String, String> = tree
@@ -172,17 +168,17 @@ fn placement<'a>(
         };
         let Some((cluster, land)) = ground.lands.get_key_value(cluster) else { continue };
         if is_target((cluster, land), &resolved.value, rules, &asked) {
-            spots.push((cluster, land, resolved, name.to_owned()));
+            spots.push(Spot { cluster, land, tenant: resolved, namespace: name.to_owned() });
         }
     }
     if let (true, Some(known)) = (spots.is_empty(), unknown) {
-        compiled.refused = true;
-        compiled.diagnostics.push(no_namespace(&tree, definition, key, written, &known));
+        draft.refused = true;
+        draft.diagnostics.push(no_namespace(&tree, definition, key, written, &known));
     } else if spots.is_empty() && !ground.lands.is_empty() && ground.sound {
         let place = tree.find("/spec/placement/clusters").place(&definition.path);
         let message = format!("no cluster of `{}` takes this app", ground.environment);
         let help = "look at `placement` here, and at `clusters` of the Tenant and its namespace";
-        compiled.diagnostics.push(Diagnostic::warning(Code::S0406, place, message).help(help));
+        draft.diagnostics.push(Diagnostic::warning(Code::S0406, place, message).help(help));
     }
     spots
 }
@@ -212,43 +208,39 @@ fn no_namespace(
     }
 }
 
-fn on_cluster<'a>(
-    ground: &'a Ground,
-    (definitions, platform): (&Definitions, &Definitions),
-    definition: &Definition,
-    (cluster, land, tenant, namespace): (&'a ClusterName, &'a Land, &'a Resolved<Tenant>, &str),
-    compiled: &mut Compiled<'a>,
-) {
-    let key = compiled.key.clone();
+fn on_cluster(ground: &Ground, lookup: &Lookup, definition: &Definition, spot: &Spot, draft: &mut Draft) {
+    let Spot { cluster, land, tenant, namespace } = spot;
+    let key = draft.key.clone();
     let setting = own_setting(ground, Some(cluster), &key);
     let app = match resolve::<App>(definition, &setting) {
         Ok(app) => app,
-        Err(faults) => return compiled.diagnostics.extend(faults),
+        Err(faults) => return draft.diagnostics.extend(faults),
     };
     let rules = &tenant.value.namespaces[namespace];
     let called = match land.namespace(&key.tenant, namespace, rules) {
         Ok(called) => called,
         Err(error) => {
             let place = tenant.place(&["namespaces".to_owned(), namespace.to_owned()]);
-            compiled.diagnostics.push(Diagnostic::error(Code::S0522, place, error.to_string()));
+            draft.diagnostics.push(Diagnostic::error(Code::S0522, place, error.to_string()));
             return;
         }
     };
-    let target = TargetKey::new(cluster.clone(), called);
-    let gray = gray_release(definitions, platform, &key, &app, &setting, compiled);
-    if !compiled.here.is_empty() && gray != compiled.gray_release {
+    let target = TargetKey::new((*cluster).clone(), called);
+    let gray = gray_release(ground, lookup, &app, &setting, draft);
+    if !draft.here.is_empty() && gray != draft.gray_release {
         let place = app.place(&["grayRelease".to_owned()]);
         let message = "the gray release differs between clusters";
-        compiled.diagnostics.push(Diagnostic::error(Code::S0409, place, message));
+        draft.diagnostics.push(Diagnostic::error(Code::S0409, place, message));
     }
-    compiled.gray_release = gray;
-    dependencies(&key, &app, compiled);
-    let material = material::gather(definitions, &key.tenant, &app, &setting, &mut compiled.diagnostics);
-    let Some(facts) = ground.facts.clusters.get(cluster) else { return };
+    draft.gray_release = gray;
+    dependencies(&app, draft);
+    let material = material::gather(ground, lookup, &key.tenant, &app, &setting, &mut draft.diagnostics);
+    let Some(facts) = ground.facts.clusters.get(*cluster) else { return };
     if ground.contested.contains(&target) {
-        compiled.refused = true;
+        draft.refused = true;
         return;
     }
+    let strategy = draft.gray_release.strategy;
     let site = Site {
         tenant: &key.tenant,
         app: &key.app,
@@ -257,7 +249,7 @@ fn on_cluster<'a>(
         facts,
         namespace: &target.namespace,
         rules,
-        strategy: compiled.gray_release.strategy,
+        strategy,
         path: &definition.path,
         labels: &definition.labels,
         annotations: &definition.annotations,
@@ -266,22 +258,34 @@ fn on_cluster<'a>(
     let rendered = render_app(&site, &app.value, &material);
     let policy = ground.fleet.as_ref().map(|fleet| &fleet.policy);
     let faults = check::app(&site, &app.value, &material, &rendered, policy, &tenant.value.registries);
-    let pace = check::pace(&app.value, &compiled.gray_release);
+    let pace = check::pace(&app.value, &draft.gray_release);
     let all = rendered.faults.iter().cloned().chain(faults).chain(pace);
-    compiled.diagnostics.extend(all.map(|fault| app.diagnose(fault)));
-    let rules = rules.clone();
-    compiled.here.push(Here { target, app, land, tenant: &tenant.value, rules, rendered });
+    draft.diagnostics.extend(all.map(|fault| app.diagnose(fault)));
+    let standing = Standing {
+        key: &key,
+        target: &target,
+        app: &app,
+        rendered: &rendered,
+        cluster: &land.cluster,
+        tenant: &tenant.value,
+        rules,
+        strategy,
+    };
+    let (footprint, more) = check::footprint(&standing);
+    draft.diagnostics.extend(more);
+    draft.here.push(Here { place: app.place(&[]), target, rendered, footprint });
 }
 
-fn dependencies(key: &AppKey, app: &Resolved<App>, compiled: &mut Compiled) {
+/// The apps that must have committed first.
+pub(super) fn dependencies(app: &Resolved<App>, draft: &mut Draft) {
     for (index, reference) in app.value.depends_on.iter().enumerate() {
         let place = app.place(&["dependsOn".to_owned(), index.to_string()]);
-        match reference.resolve(&key.tenant) {
+        match reference.resolve(&draft.key.tenant) {
             Ok(to) => {
-                compiled.after.entry(to).or_insert(place);
+                draft.after.entry(to).or_insert(place);
             }
             Err(error) => {
-                compiled.diagnostics.push(Diagnostic::error(Code::S0404, place, error.to_string()));
+                draft.diagnostics.push(Diagnostic::error(Code::S0404, place, error.to_string()));
             }
         }
     }
@@ -289,37 +293,33 @@ fn dependencies(key: &AppKey, app: &Resolved<App>, compiled: &mut Compiled) {
 
 /// The gray release that the app names, the tenant's own before the platform's. One that counts in
 /// other environments only means rolling here.
-fn gray_release(
-    definitions: &Definitions,
-    platform: &Definitions,
-    key: &AppKey,
+pub(super) fn gray_release(
+    ground: &Ground,
+    lookup: &Lookup,
     app: &Resolved<App>,
     setting: &Setting,
-    compiled: &mut Compiled,
+    draft: &mut Draft,
 ) -> GrayRelease {
     let Some(name) = &app.value.gray_release else { return GrayRelease::default() };
-    let own = definitions.gray_releases.get(&(Some(key.tenant.clone()), name.clone()));
-    let shared = platform.gray_releases.get(&(None, name.clone()));
-    let Some(list) = own.or(shared) else {
-        let known = definitions
-            .gray_releases
-            .keys()
-            .filter(|(owner, _)| owner.as_ref() == Some(&key.tenant))
-            .chain(platform.gray_releases.keys().filter(|(owner, _)| owner.is_none()))
-            .map(|(_, name)| name.as_str());
+    let tenant = &draft.key.tenant;
+    let Some(list) = lookup.gray_releases(tenant, name) else {
+        let own = lookup.definitions.gray_releases.keys().filter(|(owner, _)| owner.as_ref() == Some(tenant));
+        let shared = lookup.platform.gray_releases.keys().filter(|(owner, _)| owner.is_none());
         let message = format!("there is no GrayRelease `{name}`");
         let mut fault = Diagnostic::error(Code::S0404, app.place(&["grayRelease".to_owned()]), message);
-        if let Some(near) = nearest(name, known) {
+        if let Some(near) = nearest(name, own.chain(shared).map(|(_, name)| name.as_str())) {
             fault = fault.help(format!("did you mean `{near}`?"));
         }
-        compiled.diagnostics.push(fault);
+        draft.diagnostics.push(fault);
         return GrayRelease::default();
     };
+    // A misspelt environment would release by another strategy, and in silence.
+    draft.diagnostics.extend(list.iter().flat_map(|one| check::places(one, &ground.places)));
     let Some(definition) = pick(list, setting.environment) else { return GrayRelease::default() };
-    match resolve::<GrayRelease>(definition, setting) {
+    match resolve_openly::<GrayRelease>(definition, setting) {
         Ok(gray) => gray.value,
         Err(faults) => {
-            compiled.diagnostics.extend(faults);
+            draft.diagnostics.extend(faults);
             GrayRelease::default()
         }
     }
@@ -327,28 +327,42 @@ fn gray_release(
 
 /// Decides whether the app is refused. A kind that every target lacks refuses it; where only some
 /// lack it, it waits there.
-fn finish(mut compiled: Compiled) -> Compiled {
-    let lacking: Vec<(TargetKey, String, Place)> = compiled
-        .here
-        .iter()
-        .filter(|here| !here.rendered.missing.is_empty())
-        .map(|here| {
-            let kinds: Vec<&str> = here.rendered.missing.iter().map(String::as_str).collect();
-            (here.target.clone(), kinds.join(", "), here.app.place(&[]))
-        })
-        .collect();
-    let all = lacking.len() == compiled.here.len();
-    for (target, kinds, place) in lacking {
-        let message = format!("cluster `{}` does not serve {kinds}", target.cluster);
+fn finish(mut draft: Draft) -> Compiled {
+    let lacking: Vec<&Here> = draft.here.iter().filter(|here| !here.rendered.missing.is_empty()).collect();
+    let all = lacking.len() == draft.here.len();
+    let mut waiting = BTreeSet::new();
+    for here in lacking {
+        let kinds: Vec<&str> = here.rendered.missing.iter().map(String::as_str).collect();
+        let message = format!("cluster `{}` does not serve {}", here.target.cluster, kinds.join(", "));
         let help = "install what defines the kind there, or place the app elsewhere";
+        let place = here.place.clone();
         let diagnostic = match all {
             true => Diagnostic::error(Code::S0607, place, message),
             false => Diagnostic::warning(Code::S0607, place, format!("{message}; the app waits there")),
         };
-        compiled.diagnostics.push(diagnostic.help(help));
-        compiled.waiting.insert(target);
+        draft.diagnostics.push(diagnostic.help(help));
+        waiting.insert(here.target.clone());
     }
-    compiled.here.retain(|here| !compiled.waiting.contains(&here.target));
-    compiled.refused |= compiled.diagnostics.iter().any(Diagnostic::is_error);
-    compiled
+    draft.here.retain(|here| !waiting.contains(&here.target));
+    let refused = draft.refused || draft.diagnostics.iter().any(Diagnostic::is_error);
+    let (mut bundles, mut settings) = (BTreeMap::new(), BTreeMap::new());
+    let mut footprints = Vec::new();
+    for here in draft.here {
+        footprints.push((here.target.clone(), here.footprint));
+        bundles.insert(here.target.clone(), here.rendered.bundle);
+        settings.insert(here.target, here.rendered.settings);
+    }
+    let desired = match refused {
+        true => Desired::Refused,
+        false => Desired::App(Arc::new(DesiredApp {
+            release: Release::new(bundles),
+            settings,
+            gray_release: draft.gray_release,
+            after: draft.after.keys().cloned().collect(),
+            path: draft.path.clone(),
+            waiting,
+        })),
+    };
+    let Draft { key, path, after, diagnostics, .. } = draft;
+    Compiled { key, diagnostics, desired, path, after, footprints }
 }

@@ -1,16 +1,17 @@
 //! Reading: every definition of a commit, by kind, owner and name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::Hidden;
 use crate::check;
 use crate::definition::{Definition, Kind, parse};
 use crate::diagnostic::{Code, Diagnostic, Place};
-use crate::model::{AppKey, ClusterName, SourceTree, TenantName};
+use crate::model::{AppKey, ClusterName, FileEntry, SourceTree, TenantName};
 use crate::resolve::{Owner, overlap, owner_of};
 
 /// Definitions of one kind that several may share a name of: by tenant (none = the platform) and name.
-pub(super) type Shared = BTreeMap<(Option<TenantName>, String), Vec<Definition>>;
+pub(super) type Shared = BTreeMap<(Option<TenantName>, String), Vec<Arc<Definition>>>;
 
 /// Every definition of a commit. What could not be read is known to be hidden.
 #[derive(Debug, Clone, Default)]
@@ -18,13 +19,13 @@ pub struct Definitions {
     /// The files, for what definitions refer to.
     pub tree: SourceTree,
     /// The whole fleet.
-    pub fleet: Option<Definition>,
+    pub fleet: Option<Arc<Definition>>,
     /// Clusters by name.
-    pub clusters: BTreeMap<ClusterName, Definition>,
+    pub clusters: BTreeMap<ClusterName, Arc<Definition>>,
     /// Tenants by name.
-    pub tenants: BTreeMap<TenantName, Definition>,
+    pub tenants: BTreeMap<TenantName, Arc<Definition>>,
     /// Apps.
-    pub apps: BTreeMap<AppKey, Definition>,
+    pub apps: BTreeMap<AppKey, Arc<Definition>>,
     /// Apps that are defined more than once.
     pub ambiguous: BTreeSet<AppKey>,
     /// Configs.
@@ -37,11 +38,66 @@ pub struct Definitions {
     pub hidden: Hidden,
 }
 
+impl Definitions {
+    /// What tells a definition from every other in any commit: where it stands, and the id of the
+    /// content of its file.
+    pub(super) fn identity(&self, definition: &Definition) -> String {
+        let id = self.tree.files.get(&definition.path).map_or("", |entry| entry.id.as_str());
+        format!("{}:{}:{id}", definition.path, definition.line)
+    }
+}
+
+/// What was read of the files of an earlier commit, by path and the id of the content. It holds the
+/// files of the last tree only; with it or without it reading comes to the same.
+#[derive(Debug, Default)]
+pub struct Files(HashMap<(String, String), Arc<FileRead>>);
+
+/// One file, read.
+#[derive(Debug)]
+struct FileRead {
+    definitions: Vec<Arc<Definition>>,
+    diagnostics: Vec<Diagnostic>,
+    complete: bool,
+    /// Every path that a text in it could mean.
+    references: Vec<String>,
+}
+
+impl FileRead {
+    fn new(path: &str, bytes: &[u8]) -> Self {
+        let (definitions, diagnostics, complete) = parse(path, bytes);
+        let references = definitions.iter().flat_map(references).collect();
+        let definitions = definitions.into_iter().map(Arc::new).collect();
+        Self { definitions, diagnostics, complete, references }
+    }
+}
+
+/// Every path that a text in a tenant's definition could mean.
+fn references(definition: &Definition) -> BTreeSet<String> {
+    let none = SourceTree::default();
+    let files = crate::resolve::Files::new(&none, &definition.path);
+    let mut found = BTreeSet::new();
+    let mut pending = vec![&definition.tree];
+    while let Some(node) = pending.pop() {
+        pending.extend(node.as_sequence().into_iter().flatten());
+        pending.extend(node.as_mapping().into_iter().flatten().map(|(_, value)| value));
+        found.extend(node.as_str().and_then(|text| files.resolve(text).ok()));
+    }
+    found
+}
+
 /// Sorts the documents of a tree into definitions. Faults are reported, and what they hide is noted.
 pub fn read(tree: &SourceTree) -> (Definitions, Vec<Diagnostic>) {
+    read_with(&mut Files::default(), tree)
+}
+
+/// As [`read`], with what an earlier reading left behind: a file that has not changed is not parsed
+/// again.
+pub fn read_with(files: &mut Files, tree: &SourceTree) -> (Definitions, Vec<Diagnostic>) {
     let mut reader = Reader {
         definitions: Definitions { tree: tree.clone(), ..Definitions::default() },
         diagnostics: Vec::new(),
+        before: std::mem::take(files),
+        read: Vec::new(),
     };
     for path in &tree.unread {
         reader.hide(path);
@@ -53,10 +109,10 @@ pub fn read(tree: &SourceTree) -> (Definitions, Vec<Diagnostic>) {
         }
         match owner_of(path) {
             Owner::Fleet | Owner::Platform => {
-                reader.file(path, &entry.bytes);
+                reader.file(path, entry);
             }
             Owner::Tenant(_) => {
-                if !reader.file(path, &entry.bytes) {
+                if !reader.file(path, entry) {
                     others.push(path.as_str());
                 }
             }
@@ -68,6 +124,7 @@ pub fn read(tree: &SourceTree) -> (Definitions, Vec<Diagnostic>) {
     }
     reader.unreferenced(&others);
     reader.diagnostics.sort();
+    files.0 = reader.read.into_iter().collect();
     (reader.definitions, reader.diagnostics)
 }
 
@@ -78,6 +135,8 @@ fn is_yaml(path: &str) -> bool {
 struct Reader {
     definitions: Definitions,
     diagnostics: Vec<Diagnostic>,
+    before: Files,
+    read: Vec<((String, String), Arc<FileRead>)>,
 }
 
 impl Reader {
@@ -92,51 +151,41 @@ impl Reader {
     }
 
     /// Reads a file; answers whether it is one of ours.
-    fn file(&mut self, path: &str, bytes: &[u8]) -> bool {
-        let (definitions, diagnostics, complete) = parse(path, bytes);
-        if !complete || diagnostics.iter().any(Diagnostic::is_error) {
+    fn file(&mut self, path: &str, entry: &FileEntry) -> bool {
+        let key = (path.to_owned(), entry.id.clone());
+        let read = match self.before.0.remove(&key) {
+            Some(read) => read,
+            None => Arc::new(FileRead::new(path, &entry.bytes)),
+        };
+        if !read.complete || read.diagnostics.iter().any(Diagnostic::is_error) {
             self.hide(path);
         }
-        let ours = !definitions.is_empty() || !diagnostics.is_empty();
-        self.diagnostics.extend(diagnostics);
-        for definition in definitions {
-            self.add(definition);
+        self.diagnostics.extend(read.diagnostics.iter().cloned());
+        for definition in &read.definitions {
+            self.add(Arc::clone(definition));
         }
+        let ours = !read.definitions.is_empty() || !read.diagnostics.is_empty();
+        self.read.push((key, read));
         ours
     }
 
     /// Files that are no definitions have an effect only where one refers to them.
     fn unreferenced(&mut self, files: &[&str]) {
-        let references = self.references();
+        if files.is_empty() {
+            return;
+        }
+        let of_tenants = self.read.iter().filter(|((path, _), _)| matches!(owner_of(path), Owner::Tenant(_)));
+        let references: HashSet<&str> =
+            of_tenants.flat_map(|(_, read)| &read.references).map(String::as_str).collect();
         for path in files {
-            let named = |reference: &String| {
-                *path == reference
-                    || path.strip_prefix(reference.as_str()).is_some_and(|r| r.starts_with('/'))
-            };
-            if !references.iter().any(named) {
+            let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+            if !folders.chain([*path]).any(|named| references.contains(named)) {
                 self.diagnostics.push(check::unreferenced(path));
             }
         }
     }
 
-    /// Every path that a text in a tenant's definition could mean.
-    fn references(&self) -> BTreeSet<String> {
-        let shared = [&self.definitions.configs, &self.definitions.secrets, &self.definitions.gray_releases];
-        let all = shared.into_iter().flat_map(|map| map.values().flatten());
-        let mut found = BTreeSet::new();
-        for definition in self.definitions.apps.values().chain(all) {
-            let files = crate::resolve::Files::new(&self.definitions.tree, &definition.path);
-            let mut pending = vec![&definition.tree];
-            while let Some(node) = pending.pop() {
-                pending.extend(node.as_sequence().into_iter().flatten());
-                pending.extend(node.as_mapping().into_iter().flatten().map(|(_, value)| value));
-                found.extend(node.as_str().and_then(|text| files.resolve(text).ok()));
-            }
-        }
-        found
-    }
-
-    fn add(&mut self, definition: Definition) {
+    fn add(&mut self, definition: Arc<Definition>) {
         let owner = owner_of(&definition.path);
         let fits = match definition.kind {
             Kind::Fleet => owner == Owner::Fleet,
@@ -168,24 +217,24 @@ impl Reader {
     }
 
     /// Puts a definition under its name; of two that can't be told apart the first stays.
-    fn insert(&mut self, tenant: Option<TenantName>, definition: Definition) -> Result<(), String> {
+    fn insert(&mut self, tenant: Option<TenantName>, definition: Arc<Definition>) -> Result<(), String> {
         let all = &mut self.definitions;
         let (kind, name) = (definition.kind, definition.name.clone());
         let twice = |path: &str| format!("{kind} `{name}` is defined in {path} too");
         let taken = match kind {
-            Kind::Fleet => all.fleet.replace(definition).map(|before| before.path),
+            Kind::Fleet => all.fleet.replace(definition).map(|before| before.path.clone()),
             Kind::Cluster => {
                 let name = name.parse().map_err(|error| format!("{error}"))?;
-                all.clusters.insert(name, definition).map(|before| before.path)
+                all.clusters.insert(name, definition).map(|before| before.path.clone())
             }
             Kind::Tenant => {
                 let name = name.parse().map_err(|error| format!("{error}"))?;
-                all.tenants.insert(name, definition).map(|before| before.path)
+                all.tenants.insert(name, definition).map(|before| before.path.clone())
             }
             Kind::App => {
                 let Some(tenant) = tenant else { return Ok(()) };
                 let key = AppKey::new(tenant, name.parse().map_err(|error| format!("{error}"))?);
-                let before = all.apps.insert(key.clone(), definition).map(|before| before.path);
+                let before = all.apps.insert(key.clone(), definition).map(|before| before.path.clone());
                 if before.is_some() {
                     all.ambiguous.insert(key);
                 }

@@ -1,6 +1,7 @@
 //! What Git wants of an environment: the result of a compile.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,7 @@ pub struct Hidden {
 #[serde(rename_all = "camelCase")]
 pub enum Desired {
     /// This.
-    App(Box<DesiredApp>),
+    App(#[serde(with = "shared")] Arc<DesiredApp>),
     /// It has a fault: everything that was accepted stays.
     Refused,
 }
@@ -70,4 +71,24 @@ pub struct DesiredApp {
     /// Targets whose clusters lack a kind: nothing moves there and nothing is removed.
     #[serde(default)]
     pub waiting: BTreeSet<TargetKey>,
+}
+
+/// What is shared is written like what is not.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        T::serialize(value, serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
 }

@@ -3,24 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Definitions;
 use super::definitions::Shared;
+use super::lookup::Lookup;
+use super::platform::Ground;
 use crate::check;
 use crate::definition::{App, Config, Definition, EnvValue, Secret, SecretType, Source, nearest, yaml};
 use crate::diagnostic::{Code, Diagnostic, Fault};
 use crate::model::{EnvironmentName, TenantName};
 use crate::render::{ConfigData, Material, SealedSecret, SourceFile};
-use crate::resolve::{Files, Resolved, Setting, pick, resolve};
+use crate::resolve::{Resolved, Setting, pick, resolve_openly};
 
 /// Finds everything; what is missing or faulty is reported.
 pub(super) fn gather(
-    definitions: &Definitions,
+    ground: &Ground,
+    lookup: &Lookup,
     tenant: &TenantName,
     app: &Resolved<App>,
     setting: &Setting,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Material {
-    let mut finder = Finder { definitions, tenant, app, setting, diagnostics, material: Material::default() };
+    let mut finder =
+        Finder { ground, lookup, tenant, app, setting, diagnostics, material: Material::default() };
     finder.references();
     finder.certificates();
     finder.pull_secrets();
@@ -30,7 +33,8 @@ pub(super) fn gather(
 }
 
 struct Finder<'a, 'd> {
-    definitions: &'a Definitions,
+    ground: &'a Ground<'a>,
+    lookup: &'a Lookup<'a>,
     tenant: &'a TenantName,
     app: &'a Resolved<App>,
     setting: &'a Setting<'a>,
@@ -52,8 +56,7 @@ impl Finder<'_, '_> {
         for (name, component) in &app.value.components {
             for (index, route) in component.routes.iter().enumerate() {
                 let Some(secret) = &route.tls else { continue };
-                let key = (Some(self.tenant.clone()), secret.clone());
-                if self.definitions.secrets.contains_key(&key) {
+                if self.lookup.secrets(self.tenant, secret).is_some() {
                     let at = ["components", name.as_str(), "routes", &index.to_string(), "tls"];
                     self.load(true, secret, &at.map(str::to_owned));
                 }
@@ -77,13 +80,18 @@ impl Finder<'_, '_> {
     }
 
     fn load(&mut self, is_secret: bool, name: &str, at: &[String]) {
-        let (what, map) = match is_secret {
-            true => ("Secret", &self.definitions.secrets),
-            false => ("Config", &self.definitions.configs),
-        };
-        let key = (Some(self.tenant.clone()), name.to_owned());
         let environment: &EnvironmentName = self.setting.environment;
-        let Some(definition) = map.get(&key).and_then(|list| pick(list, environment)) else {
+        let list = match is_secret {
+            true => self.lookup.secrets(self.tenant, name),
+            false => self.lookup.configs(self.tenant, name),
+        };
+        let places = &self.ground.places;
+        self.diagnostics.extend(list.into_iter().flatten().flat_map(|one| check::places(one, places)));
+        let Some(definition) = list.and_then(|list| pick(list, environment)) else {
+            let (what, map) = match is_secret {
+                true => ("Secret", &self.lookup.definitions.secrets),
+                false => ("Config", &self.lookup.definitions.configs),
+            };
             let fault = missing(what, name, map, self.tenant, environment, at);
             self.report(fault);
             return;
@@ -96,18 +104,17 @@ impl Finder<'_, '_> {
     }
 
     fn config(&mut self, name: &str, definition: &Definition) {
-        let config = match resolve::<Config>(definition, self.setting) {
+        let config = match resolve_openly::<Config>(definition, self.setting) {
             Ok(config) => config,
             Err(faults) => return self.diagnostics.extend(faults),
         };
-        let files = Files::new(&self.definitions.tree, &definition.path);
         let mut data: ConfigData = BTreeMap::new();
         for (key, text) in &config.value.values {
             data.insert(key.clone(), Arc::from(text.as_bytes()));
         }
         for (key, path) in &config.value.files {
             let at = ["files", key.as_str()];
-            match files.read(path) {
+            match self.lookup.file(&definition.path, path) {
                 Ok((_, bytes)) => {
                     if data.insert(key.clone(), bytes).is_some() {
                         let message = format!("the key `{key}` stands in `values` and in `files`");
@@ -128,7 +135,7 @@ impl Finder<'_, '_> {
     }
 
     fn secret(&mut self, name: &str, definition: &Definition) {
-        let secret = match resolve::<Secret>(definition, self.setting) {
+        let secret = match resolve_openly::<Secret>(definition, self.setting) {
             Ok(secret) => secret,
             Err(faults) => return self.diagnostics.extend(faults),
         };
@@ -145,11 +152,7 @@ impl Finder<'_, '_> {
 
     /// Secrets of the tenant that pods pull their images with.
     fn pull_secrets(&mut self) {
-        let first = (Some(self.tenant.clone()), String::new());
-        for ((owner, name), list) in self.definitions.secrets.range(first..) {
-            if owner.as_ref() != Some(self.tenant) {
-                break;
-            }
+        for (name, list) in self.lookup.all_secrets(self.tenant) {
             let Some(definition) = pick(list, self.setting.environment) else { continue };
             let written = definition.tree.pointer("/spec/type").and_then(|node| node.as_str());
             let pulls = serde_json::json!(SecretType::DockerConfigJson);
@@ -160,14 +163,13 @@ impl Finder<'_, '_> {
     }
 
     fn files(&mut self) {
-        let files = Files::new(&self.definitions.tree, &self.app.path);
         for (name, component) in &self.app.value.components {
             for (list, containers) in
                 [("containers", &component.containers), ("initContainers", &component.init_containers)]
             {
                 for (container, definition) in containers {
                     for (mounted, path) in &definition.files {
-                        match files.read(path) {
+                        match self.lookup.file(&self.app.path, path) {
                             Ok((_, bytes)) => {
                                 self.material.files.insert(path.clone(), bytes);
                             }
@@ -185,10 +187,9 @@ impl Finder<'_, '_> {
 
     fn source(&mut self) {
         let Some(Source::Manifests(paths)) = &self.app.value.source else { return };
-        let files = Files::new(&self.definitions.tree, &self.app.path);
         let mut found: BTreeMap<String, Arc<[u8]>> = BTreeMap::new();
         for (index, path) in paths.iter().enumerate() {
-            match files.read_all(path) {
+            match self.lookup.folder(&self.app.path, path) {
                 Ok(read) => found.extend(read),
                 Err(error) => {
                     let at = ["source", "manifests", &index.to_string()];
@@ -204,11 +205,7 @@ impl Finder<'_, '_> {
             }
             let stream = yaml::load(&bytes, &path, &yaml::Limits::default());
             self.diagnostics.extend(stream.diagnostics);
-            let documents = stream
-                .documents
-                .iter()
-                .map(|document| (document.root.place(&path), document.root.to_json()))
-                .collect();
+            let documents = stream.documents.into_iter().map(|document| Arc::new(document.root)).collect();
             self.material.source.push(SourceFile { path, documents });
         }
     }

@@ -2,24 +2,33 @@
 //!
 //! Pure and synchronous, and the same inputs give the same bytes anywhere. An app with a fault is
 //! refused and the others go on; every fault of the commit is reported at once. Nothing is asked of a
-//! cluster here: what one serves comes in as [`Facts`].
+//! cluster here: what one serves comes in as [`Facts`]. Between commits a [`Cache`] holds what need
+//! not be compiled again.
 
+mod alone;
 mod app;
+mod cache;
 mod definitions;
 mod desired;
+mod lookup;
 mod material;
 mod platform;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::check;
 use crate::definition::Environment;
 use crate::diagnostic::Diagnostic;
 use crate::model::{ClusterName, EnvironmentName, Facts, Revision};
 
-pub use definitions::{Definitions, read};
+pub use cache::Cache;
+pub use definitions::{Definitions, Files, read, read_with};
 pub use desired::{Desired, DesiredApp, DesiredState, Hidden};
 pub use platform::fleet;
+
+use lookup::Lookup;
 
 /// Compiles what Git wants of an environment.
 ///
@@ -28,6 +37,19 @@ pub use platform::fleet;
 /// them and nothing of them counts as removed. Diagnostics are sorted by place; with errors among
 /// them the state is still sound for every app that is not [`Desired::Refused`].
 pub fn compile(
+    definitions: &Definitions,
+    platform: &Definitions,
+    environment: &EnvironmentName,
+    revision: Revision,
+    facts: &Facts,
+) -> (DesiredState, Vec<Diagnostic>) {
+    compile_with(&mut Cache::default(), definitions, platform, environment, revision, facts)
+}
+
+/// As [`compile`], with what earlier compiles of the same environment left behind: an app of which
+/// nothing has changed is not compiled again. What comes out is the same.
+pub fn compile_with(
+    cache: &mut Cache,
     definitions: &Definitions,
     platform: &Definitions,
     environment: &EnvironmentName,
@@ -51,12 +73,9 @@ pub fn compile(
     state.waiting_clusters =
         ground.lands.keys().filter(|name| !facts.clusters.contains_key(*name)).cloned().collect();
     state.platform = platform::render(&ground, &mut diagnostics);
-    let compiled: Vec<app::Compiled> = definitions
-        .apps
-        .iter()
-        .map(|(key, definition)| app::compile(&ground, definitions, platform, key, definition))
-        .collect();
-    let placed: Vec<check::Placed> = compiled.iter().flat_map(app::Compiled::placed).collect();
+    let compiled = apps(cache, &ground, definitions, platform);
+    diagnostics.extend(shared::check(cache, &ground, definitions, platform));
+    let placed: Vec<check::Placed> = compiled.iter().flat_map(|one| one.placed()).collect();
     let mut refused = BTreeSet::new();
     for (app, diagnostic) in
         check::commit(&placed, &ground.quotas(), &ground.platform_owners(&state.platform))
@@ -70,14 +89,31 @@ pub fn compile(
         refused.extend(app);
         diagnostics.insert(diagnostic);
     }
-    drop(placed);
-    for one in compiled {
+    for one in &compiled {
         diagnostics.extend(one.diagnostics.iter().cloned());
-        let key = one.key.clone();
-        let wish = if refused.contains(&key) { Desired::Refused } else { one.into_desired() };
-        state.apps.insert(key, wish);
+        let wish = if refused.contains(&one.key) { Desired::Refused } else { one.desired.clone() };
+        state.apps.insert(one.key.clone(), wish);
     }
     (state, diagnostics.into_iter().collect())
+}
+
+/// Every app, each compiled without the others.
+fn apps(
+    cache: &mut Cache,
+    ground: &platform::Ground,
+    definitions: &Definitions,
+    platform: &Definitions,
+) -> Vec<Arc<app::Compiled>> {
+    let mut all = Vec::with_capacity(definitions.apps.len());
+    for (key, definition) in &definitions.apps {
+        let ambiguous = definitions.ambiguous.contains(key);
+        let written = format!("{} {ambiguous}", definitions.identity(definition));
+        let base = (ground.digest(Some(&key.tenant)), written);
+        let lookup = Lookup::new(definitions, platform);
+        all.push(cache.app(key, base, lookup, |lookup| app::compile(ground, lookup, key, definition)));
+    }
+    cache.trim_apps(|key| definitions.apps.contains_key(key));
+    all
 }
 
 fn hidden(definitions: &Definitions, platform: &Definitions) -> Hidden {
@@ -88,7 +124,7 @@ fn hidden(definitions: &Definitions, platform: &Definitions) -> Hidden {
 }
 
 impl Facts {
-    /// Facts for work without clusters: every cluster of the platform serves a standard 1.33 with the
+    /// Facts for work without clusters: every cluster of the platform serves a standard 1.36 with the
     /// Gateway API.
     pub fn assumed(platform: &Definitions) -> Self {
         let clusters: BTreeMap<ClusterName, _> =

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Definitions;
-use crate::check::{NamespaceQuota, PlatformOwner};
+use crate::check::{NamespaceQuota, Places, PlatformOwner};
 use crate::definition::{Cluster, Environment, Fleet, Tenant, nearest};
 use crate::diagnostic::{Code, Diagnostic, Place};
-use crate::model::{ClusterName, EnvironmentName, Facts, Manifest, TargetKey, TenantName};
+use crate::model::{
+    ClusterName, ContentDigest, EnvironmentName, Facts, Manifest, TargetKey, TenantName, sha256,
+};
 use crate::render::{TenantSite, render_namespace};
 use crate::resolve::{
     Land, Resolved, Setting, Variables, is_target, resolve, resolve_tenant, shared_servers,
@@ -30,9 +32,23 @@ pub(super) struct Ground<'a> {
     pub(super) facts: &'a Facts,
     /// Whether every definition of the platform could be used.
     pub(super) sound: bool,
+    /// The names of environments and clusters.
+    pub(super) places: Places,
+    /// The digest of everything here but the tenants.
+    base: ContentDigest,
+    /// Each tenant's definition.
+    written: BTreeMap<TenantName, String>,
 }
 
 impl Ground<'_> {
+    /// The digest of what an app of a tenant stands on, or of what all stand on.
+    pub(super) fn digest(&self, tenant: Option<&TenantName>) -> ContentDigest {
+        match tenant.map(|tenant| self.written.get(tenant)) {
+            None => self.base,
+            Some(written) => sha256(format!("{} {written:?}", self.base).as_bytes()),
+        }
+    }
+
     /// The setting of a tenant (and app) on a cluster.
     pub(super) fn setting<'s>(&'s self, cluster: Option<&'s ClusterName>) -> Setting<'s> {
         let mut variables = self.variables.clone();
@@ -130,7 +146,17 @@ pub(super) fn ground<'a>(
         contested: BTreeSet::new(),
         facts,
         sound: true,
+        places: Places::default(),
+        base: sha256(b""),
+        written: platform
+            .tenants
+            .iter()
+            .map(|(name, held)| (name.clone(), platform.identity(held)))
+            .collect(),
     };
+    if !platform.hidden.platform {
+        ground.places.clusters = Some(platform.clusters.keys().cloned().collect());
+    }
     let (fleet, faults) = fleet(platform);
     diagnostics.extend(faults);
     let Some(fleet) = fleet else {
@@ -141,13 +167,33 @@ pub(super) fn ground<'a>(
         ground.sound = false;
         return ground;
     };
+    ground.places.environments =
+        Some(fleet.value.environments.iter().map(|environment| environment.name.clone()).collect());
     ground.variables.set("environment.name", name.as_str());
     ground.variables.extend("environment.vars", &environment.vars);
     clusters(&mut ground, platform, &fleet.value, diagnostics);
     tenants(&mut ground, platform, diagnostics);
     contested(&mut ground, diagnostics);
     ground.fleet = Some(fleet.value);
+    ground.base = base(&ground, platform);
     ground
+}
+
+/// The digest of what every app stands on: the environment, the fleet's rules, the clusters and what
+/// is known of them. Without the fleet's rules every app is faulty, and none of it matters.
+fn base(ground: &Ground, platform: &Definitions) -> ContentDigest {
+    let definitions = platform.fleet.iter().chain(platform.clusters.values());
+    let written: Vec<String> = definitions.map(|definition| platform.identity(definition)).collect();
+    let facts = serde_json::to_vec(&ground.facts.clusters).expect("facts are JSON");
+    let said = format!(
+        "{} {written:?} {} {:?} {} {:?}",
+        ground.environment,
+        sha256(&facts),
+        ground.contested,
+        ground.sound,
+        ground.places
+    );
+    sha256(said.as_bytes())
 }
 
 fn environment(
@@ -207,6 +253,9 @@ fn clusters(
 
 fn tenants(ground: &mut Ground, platform: &Definitions, diagnostics: &mut BTreeSet<Diagnostic>) {
     for (name, definition) in &platform.tenants {
+        let misplaced = crate::check::places(definition, &ground.places);
+        ground.sound &= misplaced.is_empty();
+        diagnostics.extend(misplaced);
         let mut here = BTreeMap::new();
         for cluster in ground.lands.keys() {
             let mut setting = ground.setting(Some(cluster));

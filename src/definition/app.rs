@@ -191,6 +191,20 @@ pub enum JsonPatchOp {
     },
 }
 
+impl JsonPatchOp {
+    /// The field that it changes; none where it only looks.
+    pub fn changes(&self) -> Option<&str> {
+        match self {
+            JsonPatchOp::Add { path, .. }
+            | JsonPatchOp::Remove { path }
+            | JsonPatchOp::Replace { path, .. }
+            | JsonPatchOp::Move { path, .. }
+            | JsonPatchOp::Copy { path, .. } => Some(path),
+            JsonPatchOp::Test { .. } => None,
+        }
+    }
+}
+
 /// Fields of rendered objects that somebody else owns: never written, never drift.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -165,6 +165,8 @@ codes! {
         "The cluster's `traffic.provider` has no router, or lacks its gateway, so a component with routes can't be reached there.";
     S0609 "two list entries of one name"
         "Lists that Kubernetes merges by a key can't hold the key twice.";
+    S0610 "an object that does not fit the shape of its kind"
+        "The cluster's API publishes the fields of every kind, their types and words. A field that is not among them would be left out in silence, and an object with a wrong one is refused. Without a cluster the kinds of Kubernetes 1.36 and of the Gateway API are known.";
     S0701 "a secret's value is not encrypted"
         "Values of a Secret are encrypted with `sops --encrypt`; plain text is refused and never shown.";
     S0702 "a secret without the data of SOPS"

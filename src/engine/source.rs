@@ -35,6 +35,8 @@ struct Branch {
     commit: CommitId,
     definitions: Arc<Definitions>,
     diagnostics: Vec<Diagnostic>,
+    /// The files as parsed, for the next commit.
+    files: compile::Files,
 }
 
 /// The loop's state.
@@ -205,10 +207,11 @@ impl Source {
             let first = read.diagnostics.first().map(line).unwrap_or_default();
             return Err(format!("the commit {} on {branch} is refused: {first}", commit.short()));
         }
-        let (definitions, mut diagnostics) = compile::read(&read.tree);
+        let mut files = self.branches.remove(branch).map(|known| known.files).unwrap_or_default();
+        let (definitions, mut diagnostics) = compile::read_with(&mut files, &read.tree);
         diagnostics.extend(read.diagnostics);
         let definitions = Arc::new(definitions);
-        self.branches.insert(branch.to_owned(), Branch { commit, definitions, diagnostics });
+        self.branches.insert(branch.to_owned(), Branch { commit, definitions, diagnostics, files });
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::accepted::{Accepted, EnvironmentEvent};
-use crate::engine::environment::{ClusterEvent, RecordError, RolloutRecord};
+use crate::engine::environment::{RecordError, RolloutRecord, last_facts};
 use crate::model::{Bundle, EnvironmentName, Facts};
 use crate::plan::State;
 use crate::port::ledger::{Ledger, Record, Sequence, StreamName};
@@ -35,11 +35,7 @@ pub fn read_state(ledger: &dyn Ledger, environment: &EnvironmentName) -> Result<
     }
     let mut facts = Facts::default();
     for name in accepted.clusters.keys() {
-        let stream = StreamName::cluster(name);
-        for record in ledger.read(&stream, Sequence::EMPTY)? {
-            let ClusterEvent::Facts { facts: found } = parse(&stream, record)?;
-            facts.clusters.insert(name.clone(), found);
-        }
+        facts.clusters.extend(last_facts(ledger, name)?.map(|found| (name.clone(), found)));
     }
     let mut bundles = Bundles::new();
     for digest in accepted.named_bundles() {

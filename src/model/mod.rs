@@ -11,6 +11,7 @@ mod name;
 mod part;
 mod quantity;
 mod release;
+pub mod schema;
 mod strategy;
 mod tree;
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::schema::{KnownSchema, Schema};
 use super::{
     BundleDigest, CommitId, ComponentName, ContentDigest, Manifest, ObjectKey, Quantity, ReleaseId,
     TargetKey, TenantName, merkle_root,
@@ -178,6 +179,9 @@ pub struct ClusterFacts {
     pub version: String,
     /// What it serves, in the order of discovery (preferred versions first).
     pub resources: Vec<Resource>,
+    /// The shape of the kinds; none where the API server does not publish it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<KnownSchema>,
 }
 
 /// One resource type of an API server.
@@ -207,6 +211,11 @@ impl ClusterFacts {
     /// The preferred resource of a kind, whatever the version.
     pub fn find(&self, group: &str, kind: &str) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.group == group && resource.kind == kind)
+    }
+
+    /// The shape of the kinds, where it is known and at hand.
+    pub fn schema(&self) -> Option<&Schema> {
+        self.schema.as_ref()?.schema().map(AsRef::as_ref)
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a plan is made from beside a commit, as one document that travels between machines.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::accepted::Accepted;
+use crate::model::schema::{self, NotationError, Schema};
 use crate::model::{Bundle, BundleDigest, EnvironmentName, Facts};
 use crate::wanted::Bundles;
 
@@ -35,6 +37,9 @@ struct Written {
     accepted: Accepted,
     bundles: Vec<Bundle>,
     facts: Facts,
+    /// The shapes of kinds that the facts name, each once, as text.
+    #[serde(default)]
+    schemas: BTreeSet<String>,
 }
 
 /// Why a document is no state.
@@ -46,6 +51,9 @@ pub enum StateError {
     /// A bundle is not what its digest says.
     #[error("the bundle {0} was changed after it was written")]
     Changed(BundleDigest),
+    /// The shape of some kinds is written as no version does.
+    #[error("the shape of kinds in it can't be read")]
+    Schema(#[from] NotationError),
 }
 
 impl TryFrom<Written> for State {
@@ -63,7 +71,12 @@ impl TryFrom<Written> for State {
             }
             bundles.insert(checked.digest, Arc::new(checked));
         }
-        let Written { environment, accepted, facts, .. } = written;
+        let Written { environment, accepted, mut facts, .. } = written;
+        for text in &written.schemas {
+            let schema = Arc::new(Schema::parse(text)?);
+            let known = facts.clusters.values_mut().filter_map(|facts| facts.schema.as_mut());
+            known.for_each(|known| known.take(Arc::clone(&schema)));
+        }
         Ok(Self { environment, accepted, bundles, facts })
     }
 }
@@ -72,6 +85,10 @@ impl From<State> for Written {
     fn from(state: State) -> Self {
         let bundles = state.bundles.values().map(|bundle| Bundle::clone(bundle)).collect();
         let State { environment, accepted, facts, .. } = state;
-        Self { format: FORMAT, environment, accepted, bundles, facts }
+        let known = facts.clusters.values().filter_map(|facts| facts.schema.as_ref());
+        // Every build has the built-in one.
+        let written = known.filter(|known| known.digest() != schema::builtin_digest());
+        let schemas = written.filter_map(|known| known.schema()).map(|held| held.to_text()).collect();
+        Self { format: FORMAT, environment, accepted, bundles, facts, schemas }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::config::{self, Named};
 use super::object::manifest;
-use super::{Material, Rendered, Site, label, manifests, patch, version};
+use super::{Material, Rendered, Site, Written, label, manifests, patch, version};
 use super::{
     autoscaler, canonical, claim, cron_job, daemon_set, deployment, disruption, http_route, ingress, job,
     pod, service, stateful_set,
@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) labels: BTreeMap<ObjectKey, BTreeMap<String, String>>,
     /// The component that an object came from.
     pub(super) origins: BTreeMap<ObjectKey, ComponentName>,
+    /// The manifest that an object of a source was written as.
+    pub(super) written: BTreeMap<ObjectKey, Written>,
     /// Faults so far.
     pub(super) faults: Vec<Fault>,
 }
@@ -78,6 +80,7 @@ pub fn render_app(site: &Site, app: &App, material: &Material) -> Rendered {
         },
         missing,
         origins: draft.origins,
+        written: draft.written,
         faults: draft.faults,
     }
 }
@@ -167,6 +170,9 @@ fn name_jobs(draft: &mut Draft) {
         let renamed = object.key();
         if let Some(origin) = draft.origins.remove(&key) {
             draft.origins.insert(renamed.clone(), origin);
+        }
+        if let Some(written) = draft.written.remove(&key) {
+            draft.written.insert(renamed.clone(), written);
         }
         if let Some(labels) = draft.labels.remove(&key) {
             draft.labels.insert(renamed.clone(), labels);

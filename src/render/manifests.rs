@@ -3,11 +3,14 @@
 //! What would reach outside the app's namespace, or forge what the cluster or the engine writes, is
 //! refused. Selectors and pod templates stay as they are.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::app::Draft;
-use super::{Site, job, label};
+use super::{Site, Written, label};
 use crate::definition::RunState;
+use crate::definition::yaml::{Node, NodeValue};
 use crate::diagnostic::{Code, Fault, Place};
 use crate::model::{ComponentName, Manifest, Replicas};
 
@@ -37,8 +40,8 @@ pub const USUAL_KINDS: &[(&str, &str, &str)] = &[
 pub struct SourceFile {
     /// Its path in the repository.
     pub path: String,
-    /// Its documents, each with its place.
-    pub documents: Vec<(Place, Value)>,
+    /// Its documents, every field with its place.
+    pub documents: Vec<Arc<Node>>,
 }
 
 /// The origin of an app's objects, where not components.
@@ -61,19 +64,19 @@ pub fn tenant_kinds(allowed: &[String]) -> Vec<(String, String)> {
 pub(super) fn render(site: &Site, state: RunState, files: &[SourceFile], draft: &mut Draft) {
     let mut autoscalers = Vec::new();
     for file in files {
-        for (place, document) in &file.documents {
-            for value in expanded(document, LIST_DEPTH) {
-                match admit(site, value.clone()) {
-                    Ok((object, warnings)) => {
-                        draft.faults.extend(warnings.into_iter().map(|fault| fault.elsewhere(place.clone())));
-                        match object.kind() {
-                            "HorizontalPodAutoscaler" => autoscalers.push(object),
-                            "PodDisruptionBudget" => draft.settings.push(object),
-                            _ => keep(object, state, place, draft),
-                        }
+        for node in file.documents.iter().flat_map(|document| expanded(document, LIST_DEPTH)) {
+            let place = node.place(&file.path);
+            match admit(site, node.to_json()) {
+                Ok((object, warnings)) => {
+                    draft.faults.extend(warnings.into_iter().map(|fault| fault.elsewhere(place.clone())));
+                    draft.written.insert(object.key(), Written { path: file.path.clone(), node });
+                    match object.kind() {
+                        "HorizontalPodAutoscaler" => autoscalers.push(object),
+                        "PodDisruptionBudget" => draft.settings.push(object),
+                        _ => keep(object, state, &place, draft),
                     }
-                    Err(fault) => draft.faults.push(fault.elsewhere(place.clone())),
                 }
+                Err(fault) => draft.faults.push(fault.elsewhere(place)),
             }
         }
     }
@@ -84,14 +87,15 @@ pub(super) fn render(site: &Site, state: RunState, files: &[SourceFile], draft: 
 }
 
 /// The objects of a document: itself, or those of a List.
-fn expanded(document: &Value, depth: usize) -> Vec<&Value> {
-    let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    match document["items"].as_array() {
+fn expanded(document: &Arc<Node>, depth: usize) -> Vec<Arc<Node>> {
+    let kind = document.get("kind").and_then(|kind| kind.as_str());
+    let is_list = kind.is_some_and(|kind| kind.ends_with("List"));
+    match document.get("items").and_then(|items| items.as_sequence()) {
         Some(items) if is_list && depth > 0 => {
-            items.iter().flat_map(|item| expanded(item, depth - 1)).collect()
+            items.iter().flat_map(|item| expanded(&Arc::new(item.clone()), depth - 1)).collect()
         }
-        _ if document.is_null() => Vec::new(),
-        _ => vec![document],
+        _ if document.value == NodeValue::Null => Vec::new(),
+        _ => vec![Arc::clone(document)],
     }
 }
 
@@ -247,10 +251,6 @@ fn keep(mut object: Manifest, state: RunState, place: &Place, draft: &mut Draft)
             draft.replicas.insert(name.clone(), Replicas::Fixed(count));
         } else if group == "batch" && state == RunState::Stopped {
             object.as_value_mut()["spec"]["suspend"] = json!(true);
-        }
-        if kind == "Job" {
-            let called = job::name(&name, object.as_value());
-            object.as_value_mut()["metadata"]["name"] = json!(called);
         }
         draft.workloads.insert(name, object.key());
     }

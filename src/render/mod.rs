@@ -36,10 +36,12 @@ mod volume;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::definition::{Cluster, Namespace, SecretType, Strategy};
-use crate::diagnostic::Fault;
+use crate::definition::yaml::Node;
+use crate::definition::{Cluster, Namespace, PatchTarget, SecretType, Strategy};
+use crate::diagnostic::{Fault, Place};
 use crate::model::{
-    AppName, Bundle, ClusterFacts, ClusterName, ComponentName, NamespaceName, ObjectKey, Settings, TenantName,
+    AppName, Bundle, ClusterFacts, ClusterName, ComponentName, Manifest, NamespaceName, ObjectKey, Settings,
+    TenantName,
 };
 
 pub use app::render_app;
@@ -123,8 +125,44 @@ pub struct Rendered {
     pub missing: BTreeSet<String>,
     /// The component that each object came from.
     pub origins: BTreeMap<ObjectKey, ComponentName>,
+    /// The manifest that each object of a source was written as.
+    pub written: BTreeMap<ObjectKey, Written>,
     /// Faults and remarks; with an error the rest must not be used.
     pub faults: Vec<Fault>,
+}
+
+impl Rendered {
+    /// Whether a patch is meant for a rendered object. A Job answers to the name that it had before
+    /// its digest was put behind it.
+    pub fn is_target(&self, target: &PatchTarget, object: &Manifest) -> bool {
+        let named = |name: &str| {
+            let before = self.bundle.workloads.iter().find(|(_, key)| **key == object.key());
+            name == object.name() || before.is_some_and(|(component, _)| component.as_str() == name)
+        };
+        target.kind == object.kind() && target.name.as_deref().is_none_or(named)
+    }
+}
+
+/// A manifest as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The path of its file in the repository.
+    pub path: String,
+    /// The object, every field with its place.
+    pub node: Arc<Node>,
+}
+
+impl Written {
+    /// The place of a field (a JSON pointer) or of what is nearest to it; with `key` that of its name.
+    pub fn place(&self, pointer: &str, key: bool) -> Place {
+        if key && let Some((parent, name)) = pointer.rsplit_once('/') {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            if let Some((key, _)) = self.node.pointer(parent).and_then(|node| node.entry(&name)) {
+                return key.place(&self.path);
+            }
+        }
+        self.node.find(pointer).place(&self.path)
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! API versions: those that the cluster serves, found by group and kind.
 
+use crate::model::schema::KnownSchema;
 use crate::model::{ClusterFacts, Manifest, Resource};
 
 /// Gives an object a version that the cluster serves: its own, else the preferred one. False when the
@@ -18,7 +19,7 @@ pub(super) fn settle(manifest: &mut Manifest, facts: &ClusterFacts) -> bool {
     true
 }
 
-/// A standard cluster for work without one: Kubernetes 1.33 with the Gateway API.
+/// A standard cluster for work without one: Kubernetes 1.36 with the Gateway API.
 pub fn assumed_facts() -> ClusterFacts {
     let resource = |group: &str, version: &str, kind: &str, plural: &str, namespaced: bool| Resource {
         group: group.to_owned(),
@@ -70,5 +71,5 @@ pub fn assumed_facts() -> ClusterFacts {
     ] {
         resources.push(resource(group, "v1", kind, plural, namespaced));
     }
-    ClusterFacts { version: "v1.33.0".to_owned(), resources }
+    ClusterFacts { version: "v1.36.0".to_owned(), resources, schema: Some(KnownSchema::builtin()) }
 }

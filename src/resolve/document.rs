@@ -1,5 +1,7 @@
 //! One definition in one place: overrides merged, variables replaced, short forms lifted, typed.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -77,6 +79,35 @@ where
     let mut tree = definition.tree.clone();
     merge_overrides(&mut tree, "/spec", setting, &definition.path)?;
     finish(definition, tree, setting)
+}
+
+/// What is wrong with a definition whose place is not wholly known: faults that hang on a variable
+/// without a value are left out.
+///
+/// # Errors
+/// As [`resolve`], less those. They may be none: then nothing more can be said of the definition.
+pub fn resolve_openly<T>(definition: &Definition, setting: &Setting) -> Result<Resolved<T>, Vec<Diagnostic>>
+where
+    T: DeserializeOwned + JsonSchema + 'static,
+{
+    resolve(definition, setting).map_err(|faults| {
+        let open = open_places(definition, setting);
+        faults.into_iter().filter(|fault| !open.contains(&fault.place)).collect()
+    })
+}
+
+/// The places in a definition whose values hang on a variable without a value.
+pub fn open_places(definition: &Definition, setting: &Setting) -> BTreeSet<Place> {
+    let mut open = BTreeSet::new();
+    let mut pending = vec![&definition.tree];
+    while let Some(node) = pending.pop() {
+        pending.extend(node.as_sequence().into_iter().flatten());
+        pending.extend(node.as_mapping().into_iter().flatten().map(|(_, value)| value));
+        if node.as_str().is_some_and(|text| setting.variables.is_open(text)) {
+            open.insert(node.place(&definition.path));
+        }
+    }
+    open
 }
 
 /// Reads a tenant in one place; its namespaces have the overrides.

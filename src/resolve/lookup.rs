@@ -1,5 +1,7 @@
 //! Finding what a name means in an environment.
 
+use std::sync::Arc;
+
 use crate::definition::Definition;
 use crate::model::EnvironmentName;
 
@@ -16,8 +18,8 @@ pub fn counts_in(definition: &Definition, environment: &EnvironmentName) -> bool
 }
 
 /// The definition among those of one name that counts in an environment.
-pub fn pick<'a>(definitions: &'a [Definition], environment: &EnvironmentName) -> Option<&'a Definition> {
-    definitions.iter().find(|definition| counts_in(definition, environment))
+pub fn pick<'a>(definitions: &'a [Arc<Definition>], environment: &EnvironmentName) -> Option<&'a Definition> {
+    definitions.iter().map(AsRef::as_ref).find(|definition| counts_in(definition, environment))
 }
 
 /// Two definitions of one name that both count somewhere.

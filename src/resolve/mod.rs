@@ -12,7 +12,7 @@ mod targets;
 mod variables;
 
 pub(crate) use document::common_tree;
-pub use document::{Resolved, Setting, resolve, resolve_tenant};
+pub use document::{Resolved, Setting, open_places, resolve, resolve_openly, resolve_tenant};
 pub use files::{FileError, Files, Found};
 pub(crate) use lookup::overlap;
 pub use lookup::{counts_in, pick};

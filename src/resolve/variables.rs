@@ -8,12 +8,35 @@ use crate::diagnostic::{Code, Diagnostic, shorten};
 
 /// The values of variables in one place, by their full names: `environment.vars.domain`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Variables(BTreeMap<String, String>);
+pub struct Variables {
+    known: BTreeMap<String, String>,
+    /// Beginnings of names whose values are not known here, so that any name goes.
+    open: Vec<String>,
+}
 
 impl Variables {
     /// Adds a variable.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.insert(name.into(), value.into());
+        self.known.insert(name.into(), value.into());
+    }
+
+    /// Lets every variable whose name begins with `prefix` and that is not known stand for nothing:
+    /// where its value comes from can't be read.
+    pub fn open(&mut self, prefix: impl Into<String>) {
+        self.open.push(prefix.into());
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let open = || self.open.iter().any(|prefix| name.starts_with(prefix.as_str()));
+        self.known.get(name).map(String::as_str).or_else(|| open().then_some(""))
+    }
+
+    /// Whether a text names a variable whose value is not known.
+    pub(super) fn is_open(&self, text: &str) -> bool {
+        let mut names = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+        names.any(|name| {
+            !self.known.contains_key(name) && self.open.iter().any(|prefix| name.starts_with(prefix.as_str()))
+        })
     }
 
     /// Adds every variable of a map under `prefix`.
@@ -66,7 +89,7 @@ fn replaced(text: &str, variables: &Variables) -> Result<(String, bool), (String
             return Err((message, "write `$${` for the two characters themselves".to_owned()));
         };
         let name = &rest[start + 2..start + end];
-        let Some(value) = variables.0.get(name) else { return Err(unknown(name, variables)) };
+        let Some(value) = variables.get(name) else { return Err(unknown(name, variables)) };
         out.push_str(value);
         count += 1;
         rest = &rest[start + end + 1..];
@@ -78,7 +101,7 @@ fn replaced(text: &str, variables: &Variables) -> Result<(String, bool), (String
 
 fn unknown(name: &str, variables: &Variables) -> (String, String) {
     let message = format!("there is no variable `{}` here", shorten(name));
-    let help = match nearest(name, variables.0.keys().map(String::as_str)) {
+    let help = match nearest(name, variables.known.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `${{{near}}}`?"),
         None => "write `$${` for a literal `${`".to_owned(),
     };

@@ -32,8 +32,8 @@ impl Outcome {
     }
 }
 
-/// Compiles the small fleet with these files of the tenant besides.
-fn outcome(more: &[(&str, &str)]) -> Outcome {
+/// Compiles the small fleet with these files besides or instead.
+fn compiled(more: &[(&str, &str)]) -> Outcome {
     let base = [
         ("sluice.yaml", FLEET),
         ("platform/cluster.yaml", CLUSTER),
@@ -45,7 +45,12 @@ fn outcome(more: &[(&str, &str)]) -> Outcome {
     let facts = Facts::assumed(&definitions);
     let (state, more) = compile(&definitions, &definitions, &"dev".parse().unwrap(), revision(), &facts);
     faults.extend(more);
-    let outcome = Outcome { state, faults: faults.iter().map(ToString::to_string).collect() };
+    Outcome { state, faults: listed(&faults).lines().map(str::to_owned).collect() }
+}
+
+/// As [`compiled`]; the sound app stays sound.
+fn outcome(more: &[(&str, &str)]) -> Outcome {
+    let outcome = compiled(more);
     assert!(!outcome.refuses("sound"), "one bad thing stops only itself: {:#?}", outcome.faults);
     outcome
 }
@@ -177,4 +182,83 @@ fn f35_a_kind_that_no_cluster_serves_is_named_with_the_cluster() {
         ),
     ]);
     outcome.says("S0", &["Widget", "east"]);
+}
+
+#[test]
+fn a_place_that_nobody_has_is_named_with_the_nearest() {
+    for (when, message, help) in [
+        ("environments: [dve]", "the fleet has no environment `dve`", "    did you mean `dev`?"),
+        ("clusters: [eats]", "there is no cluster `eats`", "    did you mean `east`?"),
+    ] {
+        let app = component("a", &format!("  overrides: [{{when: {{{when}}}, merge: {{replicas: 2}}}}]\n"));
+        let outcome = outcome(&[("tenants/shop/a.yaml", &app)]);
+        outcome.says("tenants/shop/a.yaml:8:", &["S0404", message]);
+        assert!(outcome.faults.iter().any(|line| line == help), "{:#?}", outcome.faults);
+        assert!(outcome.refuses("a"), "{when}");
+    }
+    let tenant =
+        TENANT.replace("{default: {}}", "{default: {overrides: [{when: {clusters: [esat]}, merge: {}}]}}");
+    compiled(&[("platform/tenant.yaml", &tenant)]).says("platform/tenant.yaml:4:", &["S0404", "`esat`"]);
+}
+
+#[test]
+fn a_gray_release_of_a_misspelt_environment_refuses_who_names_it_and_nobody_else() {
+    let gray = "apiVersion: sluice.dev/v1alpha1\nkind: GrayRelease\nmetadata: {name: careful}\nspec: \
+                {environments: [dev, prodution], strategy: recreate}\n";
+    let config = "apiVersion: sluice.dev/v1alpha1\nkind: Config\nmetadata: {name: unused}\nspec: {environments: \
+                  [deb], values: {a: b}}\n";
+    let outcome = outcome(&[
+        ("tenants/shop/gray.yaml", gray),
+        ("tenants/shop/config.yaml", config),
+        ("tenants/shop/a.yaml", &component("a", "  grayRelease: careful\n")),
+    ]);
+    outcome.says("tenants/shop/gray.yaml:4:28", &["S0404", "`prodution`"]);
+    outcome.says("tenants/shop/config.yaml:4:23", &["S0404", "`deb`"]);
+    assert!(outcome.refuses("a"));
+}
+
+#[test]
+fn what_no_app_names_yet_is_checked_too() {
+    let config = "apiVersion: sluice.dev/v1alpha1\nkind: Config\nmetadata: {name: unused}\nspec: {valus: {a: \
+                  \"${cluster.name}\"}}\n";
+    outcome(&[("tenants/shop/config.yaml", config)])
+        .says("tenants/shop/config.yaml:4:8", &["S0301", "`valus`"]);
+}
+
+/// An app with faults of its own: a misspelt field, a file and a Config that are not there.
+const FAULTY: &[(&str, &str)] = &[
+    (
+        "tenants/shop/shape.yaml",
+        "apiVersion: sluice.dev/v1alpha1\nkind: App\nmetadata: {name: shape}\nspec: {image: \"a.example/a:1\", \
+         replcias: 2}\n",
+    ),
+    (
+        "tenants/shop/references.yaml",
+        "apiVersion: sluice.dev/v1alpha1\nkind: App\nmetadata: {name: references}\nspec: {image: \"a.example/a:1\", \
+         port: 80, env: {A: {config: none}, B: \"${cluster.vars.any}\"}, files: {/a: a.txt}}\n",
+    ),
+];
+
+#[test]
+fn all_faults_come_at_once_though_the_tenant_or_the_cluster_is_faulty() {
+    let tenant = TENANT.replace("namespaces", "namespcaes");
+    let cluster = CLUSTER.replace("access", "acess");
+    let other = TENANT.replace("name: shop", "name: other");
+    for (path, text, code) in [
+        ("platform/tenant.yaml", tenant, "S0301"),
+        ("platform/cluster.yaml", cluster, "S0301"),
+        ("platform/tenant.yaml", other, "S0404"),
+    ] {
+        let mut files = FAULTY.to_vec();
+        files.push((path, &text));
+        let outcome = compiled(&files);
+        outcome.says(code, &[]);
+        outcome.says("tenants/shop/shape.yaml:4:32", &["S0301", "`replcias`"]);
+        outcome.says("tenants/shop/references.yaml", &["S0404", "no Config `none`"]);
+        outcome.says("tenants/shop/references.yaml", &["S0407", "a.txt"]);
+        let about_sound = outcome.faults.iter().filter(|fault| fault.contains("sound.yaml"));
+        assert!(about_sound.clone().all(|fault| fault.contains("there is no Tenant")), "{about_sound:?}");
+        assert!(!outcome.faults.iter().any(|fault| fault.contains("S0401") || fault.contains("S0305")));
+        assert!(outcome.state.hidden.platform || code == "S0404", "nothing is removed");
+    }
 }

@@ -1,14 +1,16 @@
 //! Whole fleets: `testdata/render/<case>/in` compiled for every environment and compared with
 //! `expected`, byte by byte. `SLUICE_BLESS=1` writes what came out; look at it like at code.
 
+mod cache;
 mod faults;
+mod manifests;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Place, Severity};
 use crate::model::{CommitId, FileEntry, Manifest, SourceTree, sha256};
 
 fn root() -> PathBuf {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::command::{Answer, Command, CommandError};
 use super::worker::Report;
 use crate::accepted::{Accepted, ClusterShare};
-use crate::compile::{self, Definitions, DesiredState, compile};
+use crate::compile::{self, Cache, Definitions, DesiredState, compile_with};
 use crate::definition::{Access, DeletionBudget};
 use crate::diagnostic::Diagnostic;
 use crate::model::{
@@ -33,7 +33,7 @@ use crate::port::ledger::{Epoch, Ledger, Sequence};
 use crate::rollout::{Event, Phase, Rollout};
 use crate::wanted::Bundles;
 
-pub use record::{ClusterEvent, RecordError, RolloutRecord};
+pub use record::{ClusterEvent, RecordError, RolloutRecord, last_facts};
 pub use staff::Workers;
 pub use status::{AppStatus, ClusterStatus, EnvironmentStatus, MoveStatus, RolloutStatus};
 pub use sync::Sync;
@@ -125,6 +125,8 @@ pub struct Environment {
     rollouts: BTreeMap<RolloutId, driver::Driver>,
     source: Option<SourceRevision>,
     compiled: Option<Compiled>,
+    /// What the last compile left behind for the next.
+    cache: Cache,
     plan: Option<Plan>,
     admissions: Vec<Admission>,
     /// The newest that was said of each owner on each target.
@@ -155,6 +157,7 @@ impl Environment {
             rollouts: BTreeMap::new(),
             source: None,
             compiled: None,
+            cache: Cache::default(),
             plan: None,
             admissions: Vec::new(),
             reports: BTreeMap::new(),
@@ -300,8 +303,14 @@ impl Environment {
     /// Compiles what Git says with what is known of the clusters.
     fn compile(&mut self) -> Result<(), RecordError> {
         let Some(source) = self.source.clone() else { return Ok(()) };
-        let (desired, mut diagnostics) =
-            compile(&source.definitions, &source.platform, &self.name, source.revision, &self.facts);
+        let (desired, mut diagnostics) = compile_with(
+            &mut self.cache,
+            &source.definitions,
+            &source.platform,
+            &self.name,
+            source.revision,
+            &self.facts,
+        );
         diagnostics.extend(source.diagnostics);
         diagnostics.sort();
         diagnostics.dedup();

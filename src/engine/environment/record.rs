@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::Environment;
 use super::driver::Driver;
 use crate::accepted::{EnvironmentEvent, PartSummary, PlanSummary};
+use crate::model::schema::Schema;
 use crate::model::{
     Allocation, Bundle, BundleDigest, ClusterFacts, ClusterName, ContentDigest, MoveKey, Plan, RolloutId,
     Timestamp, sha256,
 };
-use crate::port::ledger::{LedgerError, Lost, Sequence, StreamName};
+use crate::port::ledger::{Ledger, LedgerError, Lost, Sequence, StreamName};
 use crate::rollout::{Event, Rollout, step};
 
 /// One record of a rollout's stream: what happened, and what targets hold because of it.
@@ -85,6 +86,11 @@ impl Environment {
     pub(super) fn record_facts(&self, name: &ClusterName, facts: &ClusterFacts) -> Result<(), RecordError> {
         let stream = StreamName::cluster(name);
         let (end, _) = self.ports.ledger.head(&stream)?;
+        // Stored first, by its digest: clusters of one version share it.
+        if let Some(schema) = facts.schema.as_ref().and_then(|known| known.schema()) {
+            let text = schema.to_text();
+            self.ports.ledger.put_object(&sha256(text.as_bytes()), text.as_bytes())?;
+        }
         let body =
             serde_json::to_value(ClusterEvent::Facts { facts: facts.clone() }).expect("facts are JSON");
         self.ports.ledger.append(&stream, end, self.ports.epoch, &[(self.now(), body)])?;
@@ -94,12 +100,8 @@ impl Environment {
     /// The last facts of every cluster.
     fn recover_facts(&mut self) -> Result<(), RecordError> {
         for name in self.accepted.clusters.keys() {
-            let stream = StreamName::cluster(name);
-            for record in self.ports.ledger.read(&stream, Sequence::EMPTY)? {
-                let ClusterEvent::Facts { facts } = serde_json::from_value(record.body)
-                    .map_err(|error| RecordError::Unreadable(stream.clone(), record.sequence, error))?;
-                self.facts.clusters.insert(name.clone(), facts);
-            }
+            let facts = last_facts(self.ports.ledger.as_ref(), name)?;
+            self.facts.clusters.extend(facts.map(|facts| (name.clone(), facts)));
         }
         Ok(())
     }
@@ -179,4 +181,28 @@ impl Environment {
         let (heard, listening) = (BTreeMap::new(), self.now());
         Ok(Driver { rollout, sequence, unfinished: effects, heard, listening })
     }
+}
+
+/// What a cluster last said of itself, with the stored shape of its kinds. A shape that is not there
+/// any more leaves them unchecked until the cluster is asked again.
+///
+/// # Errors
+/// The ledger can't be read.
+pub fn last_facts(ledger: &dyn Ledger, name: &ClusterName) -> Result<Option<ClusterFacts>, RecordError> {
+    let stream = StreamName::cluster(name);
+    let mut last = None;
+    for record in ledger.read(&stream, Sequence::EMPTY)? {
+        let ClusterEvent::Facts { facts } = serde_json::from_value(record.body)
+            .map_err(|error| RecordError::Unreadable(stream.clone(), record.sequence, error))?;
+        last = Some(facts);
+    }
+    if let Some(known) = last.as_mut().and_then(|facts: &mut ClusterFacts| facts.schema.as_mut())
+        && known.schema().is_none()
+        && let Some(bytes) = ledger.get_object(&known.digest())?
+        && let Ok(text) = std::str::from_utf8(&bytes)
+        && let Ok(schema) = Schema::parse(text)
+    {
+        known.take(Arc::new(schema));
+    }
+    Ok(last)
 }

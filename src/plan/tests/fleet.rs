@@ -213,7 +213,7 @@ fn desired_app(name: &str, app: &App) -> (AppKey, Desired) {
         path: String::new(),
         waiting: BTreeSet::new(),
     };
-    (key, Desired::App(Box::new(wish)))
+    (key, Desired::App(std::sync::Arc::new(wish)))
 }
 
 /// What was accepted so far.

@@ -156,6 +156,7 @@ fn what_cannot_be_read_or_seen_is_not_removed() {
     let mut desired = shop().with_platform("east/shop", 3).desired();
     for app in desired.apps.values_mut() {
         let Desired::App(app) = app else { panic!() };
+        let app = std::sync::Arc::make_mut(app);
         app.waiting = app.release.bundles.keys().cloned().collect();
         app.release.bundles.clear();
         app.settings.clear();

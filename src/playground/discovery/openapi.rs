@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::model::schema::builtin_digest;
 use crate::playground::kinds::{KINDS, Kind, groups};
 use crate::playground::schema::{ListMerge, Type, schema, type_of};
 
@@ -17,7 +18,7 @@ pub(crate) fn index(prefix: &str) -> Value {
         .into_iter()
         .map(|(group, version)| {
             let path = document_path(group, version);
-            let url = format!("{prefix}/openapi/v3/{path}?hash={}", env!("CARGO_PKG_VERSION"));
+            let url = format!("{prefix}/openapi/v3/{path}?hash={}", builtin_digest().short());
             (path, json!({"serverRelativeURL": url}))
         })
         .collect();
@@ -107,7 +108,8 @@ fn add_schema(name: &str, schemas: &mut Map<String, Value>) {
 
 fn type_schema(kind: &Type, schemas: &mut Map<String, Value>) -> Value {
     match kind {
-        Type::Text { .. } => json!({"type": "string"}),
+        Type::Text { words, .. } if words.is_empty() => json!({"type": "string"}),
+        Type::Text { words, .. } => json!({"type": "string", "enum": words}),
         Type::Integer { .. } => json!({"type": "integer", "format": "int64"}),
         Type::Boolean { .. } => json!({"type": "boolean"}),
         Type::Number => json!({"type": "number"}),

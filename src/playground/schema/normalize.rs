@@ -111,7 +111,7 @@ fn is_omitted(named: &Struct, field: &str, value: &Value) -> bool {
         return false;
     }
     match (&held.kind, value) {
-        (Type::Text { keep_empty }, Value::String(text)) => text.is_empty() && !keep_empty,
+        (Type::Text { keep_empty, .. }, Value::String(text)) => text.is_empty() && !keep_empty,
         (Type::Integer { drop_zero }, Value::Number(number)) => *drop_zero && number.as_i64() == Some(0),
         (Type::Boolean { drop_false }, Value::Bool(flag)) => *drop_false && !flag,
         (Type::Map { .. }, Value::Object(fields)) => fields.is_empty(),
@@ -195,5 +195,5 @@ pub(crate) fn missing_fields(kind: &Type, value: &Value, path: &str) -> Vec<Stri
 }
 
 fn is_text_kept(kind: &Type) -> bool {
-    matches!(kind, Type::Text { keep_empty: true })
+    matches!(kind, Type::Text { keep_empty: true, .. })
 }

@@ -61,7 +61,7 @@ impl Here {
     }
 
     fn source(documents: Vec<Value>) -> Self {
-        let documents = documents.into_iter().map(|value| (Default::default(), value)).collect();
+        let documents = documents.iter().map(|value| Arc::new(Node::from_json(value, 1, 1))).collect();
         let source = vec![SourceFile { path: "tenants/acme/k8s.yaml".to_owned(), documents }];
         Self { material: Material { source, ..Material::default() }, ..Self::default() }
     }

@@ -3,7 +3,7 @@
 //! Types marked `^` belong to custom resources, whose empty values are kept as they were written.
 
 pub(super) const TEXT: &str = r#"
-Ingress*
+Ingress networking.k8s.io/v1 Ingress
   spec IngressSpec
   status any ={"loadBalancer": {}}
 IngressSpec
@@ -22,7 +22,7 @@ IngressHTTP
 IngressPath
   backend! IngressBackend
   path str
-  pathType! str
+  pathType! str(Exact|Prefix|ImplementationSpecific)
 IngressBackend
   resource any@
   service IngressService
@@ -32,7 +32,7 @@ IngressService
 IngressPort@
   name str
   number int0
-NetworkPolicy*
+NetworkPolicy networking.k8s.io/v1 NetworkPolicy
   spec NetworkPolicySpec
 NetworkPolicySpec
   egress [NetworkPolicyEgress]
@@ -48,7 +48,7 @@ NetworkPolicyIngress
 NetworkPolicyPort
   endPort int
   port ios
-  protocol str =TCP
+  protocol str(TCP|UDP|SCTP) =TCP
 NetworkPolicyPeer
   ipBlock IPBlock
   namespaceSelector LabelSelector
@@ -56,23 +56,23 @@ NetworkPolicyPeer
 IPBlock
   cidr! str
   except [str]
-IngressClass*
+IngressClass networking.k8s.io/v1 IngressClass
   spec IngressClassSpec
 IngressClassSpec
   controller str
   parameters any
-EndpointSlice*
+EndpointSlice discovery.k8s.io/v1 EndpointSlice
   addressType! str
   endpoints [any]
   ports [any]
-GatewayClass*^
+GatewayClass^ gateway.networking.k8s.io/v1 GatewayClass
   spec! GatewayClassSpec
   status any
 GatewayClassSpec^
   controllerName! str
   description str
   parametersRef any
-Gateway*^
+Gateway^ gateway.networking.k8s.io/v1 Gateway
   spec! GatewaySpec
   status GatewayStatus
 GatewaySpec^
@@ -102,7 +102,7 @@ GatewayStatus^
   attachedListenerSets int
   conditions [any]type
   listeners [any]name
-HTTPRoute*^
+HTTPRoute^ gateway.networking.k8s.io/v1 HTTPRoute
   spec! HTTPRouteSpec
   status RouteStatus
 HTTPRouteSpec^
@@ -134,11 +134,11 @@ HTTPRouteMatch^
   path HTTPPathMatch ={"type": "PathPrefix", "value": "/"}
   queryParams [HTTPMatch]name
 HTTPPathMatch^
-  type str =PathPrefix
+  type str(Exact|PathPrefix|RegularExpression) =PathPrefix
   value str =/
 HTTPMatch^
   name! str
-  type str =Exact
+  type str(Exact|RegularExpression) =Exact
   value! str
 HTTPRouteFilter^
   cors any

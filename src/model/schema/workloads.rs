@@ -1,7 +1,7 @@
 //! Pods and the workloads that make them.
 
 pub(super) const TEXT: &str = r#"
-Pod*
+Pod v1 Pod
   spec! PodSpec
   status any
 PodTemplateSpec
@@ -13,7 +13,7 @@ PodSpec
   automountServiceAccountToken bool
   containers! [Container]name
   dnsConfig PodDNSConfig
-  dnsPolicy str =ClusterFirst
+  dnsPolicy str(ClusterFirstWithHostNet|ClusterFirst|Default|None) =ClusterFirst
   enableServiceLinks bool
   ephemeralContainers [Container]name
   hostAliases [HostAlias]ip
@@ -29,15 +29,16 @@ PodSpec
   nodeSelector {str}@
   os PodOS
   overhead {qty}
-  preemptionPolicy str
+  preemptionPolicy str(PreemptLowerPriority|Never)
   priority int
   priorityClassName str
   readinessGates [PodReadinessGate]
   resourceClaims [any]name
   resources ResourceRequirements
-  restartPolicy str =Always
+  restartPolicy str(Always|OnFailure|Never) =Always
   runtimeClassName str
   schedulerName str =default-scheduler
+  schedulingGroup any
   schedulingGates [PodSchedulingGate]name
   securityContext PodSecurityContext ={}
   serviceAccount str
@@ -71,7 +72,7 @@ Container
   env [EnvVar]name
   envFrom [EnvFromSource]
   image str
-  imagePullPolicy str
+  imagePullPolicy str(Always|IfNotPresent|Never)
   lifecycle Lifecycle
   livenessProbe Probe
   name! str
@@ -87,7 +88,7 @@ Container
   stdinOnce bool0
   targetContainerName str
   terminationMessagePath str =/dev/termination-log
-  terminationMessagePolicy str =File
+  terminationMessagePolicy str(File|FallbackToLogsOnError) =File
   tty bool0
   volumeDevices [VolumeDevice]devicePath
   volumeMounts [VolumeMount]mountPath
@@ -97,7 +98,7 @@ ContainerPort
   hostIP str
   hostPort int0
   name str
-  protocol str =TCP
+  protocol str(TCP|UDP|SCTP) =TCP
 EnvVar
   name! str
   value str
@@ -136,7 +137,7 @@ LifecycleHandler
   sleep SleepAction
   tcpSocket TCPSocketAction
 SleepAction
-  seconds int
+  seconds! int
 ExecAction
   command [str]
 HTTPGetAction
@@ -144,7 +145,7 @@ HTTPGetAction
   httpHeaders [HTTPHeader]
   path str =/
   port! ios
-  scheme str =HTTP
+  scheme str(HTTP|HTTPS) =HTTP
 HTTPHeader
   name! str
   value! str+
@@ -184,7 +185,7 @@ SecurityContext
   windowsOptions any
 Profile
   localhostProfile str
-  type! str
+  type! str(Localhost|RuntimeDefault|Unconfined)
 SELinuxOptions
   level str
   role str
@@ -196,7 +197,7 @@ Capabilities
 PodSecurityContext
   appArmorProfile Profile
   fsGroup int
-  fsGroupChangePolicy str
+  fsGroupChangePolicy str(Always|OnRootMismatch)
   runAsGroup int
   runAsNonRoot bool
   runAsUser int
@@ -215,16 +216,16 @@ VolumeDevice
   name! str
 VolumeMount
   mountPath! str
-  mountPropagation str
+  mountPropagation str(None|HostToContainer|Bidirectional)
   name! str
   readOnly bool0
   recursiveReadOnly str
   subPath str
   subPathExpr str
 Toleration
-  effect str
+  effect str(NoSchedule|PreferNoSchedule|NoExecute)
   key str
-  operator str
+  operator str(Exists|Equal|Lt|Gt)
   tolerationSeconds int
   value str
 TopologySpreadConstraint
@@ -235,7 +236,7 @@ TopologySpreadConstraint
   nodeAffinityPolicy str
   nodeTaintsPolicy str
   topologyKey! str
-  whenUnsatisfiable! str
+  whenUnsatisfiable! str(DoNotSchedule|ScheduleAnyway)
 Affinity
   nodeAffinity NodeAffinity
   podAffinity PodAffinity
@@ -269,12 +270,17 @@ Volume
   azureDisk any
   azureFile any
   cephfs any
+  cinder any
   configMap ConfigMapVolumeSource
   csi any
   downwardAPI DownwardAPIVolumeSource
   emptyDir EmptyDirVolumeSource
   ephemeral EphemeralVolumeSource
   fc any
+  flexVolume any
+  flocker any
+  gcePersistentDisk any
+  gitRepo any
   glusterfs any
   hostPath HostPathVolumeSource
   image any
@@ -282,9 +288,15 @@ Volume
   name! str
   nfs NFSVolumeSource
   persistentVolumeClaim ClaimVolumeSource
+  photonPersistentDisk any
+  portworxVolume any
   projected ProjectedVolumeSource
+  quobyte any
   rbd any
+  scaleIO any
   secret SecretVolumeSource
+  storageos any
+  vsphereVolume any
 ConfigMapVolumeSource
   defaultMode int =420
   items [KeyToPath]
@@ -345,7 +357,7 @@ TokenProjection
   audience str
   expirationSeconds int =3600
   path! str
-Deployment*
+Deployment apps/v1 Deployment
   spec! DeploymentSpec
   status DeploymentStatus
 DeploymentSpec
@@ -359,7 +371,7 @@ DeploymentSpec
   template! PodTemplateSpec
 UpdateStrategy
   rollingUpdate RollingUpdate
-  type str =RollingUpdate
+  type str(Recreate|RollingUpdate|OnDelete) =RollingUpdate
 RollingUpdate
   maxSurge ios
   maxUnavailable ios
@@ -374,7 +386,7 @@ DeploymentStatus
   terminatingReplicas int
   unavailableReplicas int0
   updatedReplicas int0
-ReplicaSet*
+ReplicaSet apps/v1 ReplicaSet
   spec! ReplicaSetSpec
   status ReplicaSetStatus
 ReplicaSetSpec
@@ -390,14 +402,14 @@ ReplicaSetStatus
   readyReplicas int0
   replicas int
   terminatingReplicas int
-StatefulSet*
+StatefulSet apps/v1 StatefulSet
   spec! StatefulSetSpec
   status StatefulSetStatus
 StatefulSetSpec
   minReadySeconds int0
   ordinals StatefulSetOrdinals
   persistentVolumeClaimRetentionPolicy RetentionPolicy ={}
-  podManagementPolicy str =OrderedReady
+  podManagementPolicy str(OrderedReady|Parallel) =OrderedReady
   replicas int =1
   revisionHistoryLimit int =10
   selector! LabelSelector
@@ -421,7 +433,7 @@ StatefulSetStatus
   replicas int
   updateRevision str
   updatedReplicas int0
-DaemonSet*
+DaemonSet apps/v1 DaemonSet
   spec! DaemonSetSpec
   status any
 DaemonSetSpec
@@ -430,17 +442,17 @@ DaemonSetSpec
   selector! LabelSelector
   template! PodTemplateSpec
   updateStrategy UpdateStrategy ={}
-ControllerRevision*
+ControllerRevision apps/v1 ControllerRevision
   data any
   revision! int
-Job*
+Job batch/v1 Job
   spec! JobSpec
   status any
 JobSpec
   activeDeadlineSeconds int
   backoffLimit int =6
   backoffLimitPerIndex int
-  completionMode str =NonIndexed
+  completionMode str(Indexed|NonIndexed) =NonIndexed
   completions int
   managedBy str
   manualSelector bool
@@ -453,11 +465,11 @@ JobSpec
   suspend bool =false
   template! PodTemplateSpec
   ttlSecondsAfterFinished int
-CronJob*
+CronJob batch/v1 CronJob
   spec! CronJobSpec
   status any
 CronJobSpec
-  concurrencyPolicy str =Allow
+  concurrencyPolicy str(Allow|Forbid|Replace) =Allow
   failedJobsHistoryLimit int =1
   jobTemplate! JobTemplateSpec
   schedule! str

@@ -1,9 +1,9 @@
 //! Rights, budgets, autoscaling, storage classes and the rest.
 
 pub(super) const TEXT: &str = r#"
-Role*
+Role rbac.authorization.k8s.io/v1 Role
   rules+ [PolicyRule]
-ClusterRole*
+ClusterRole rbac.authorization.k8s.io/v1 ClusterRole
   aggregationRule AggregationRule
   rules+ [PolicyRule]
 AggregationRule
@@ -14,10 +14,10 @@ PolicyRule
   resourceNames [str]
   resources [str]
   verbs! [str]
-RoleBinding*
+RoleBinding rbac.authorization.k8s.io/v1 RoleBinding
   roleRef! RoleRef
   subjects [Subject]
-ClusterRoleBinding*
+ClusterRoleBinding rbac.authorization.k8s.io/v1 ClusterRoleBinding
   roleRef! RoleRef
   subjects [Subject]
 RoleRef@
@@ -29,7 +29,7 @@ Subject@
   kind! str
   name! str
   namespace str
-PodDisruptionBudget*
+PodDisruptionBudget policy/v1 PodDisruptionBudget
   spec PodDisruptionBudgetSpec
   status PodDisruptionBudgetStatus
 PodDisruptionBudgetSpec
@@ -45,7 +45,7 @@ PodDisruptionBudgetStatus
   disruptionsAllowed int
   expectedPods int
   observedGeneration int0
-HorizontalPodAutoscaler*
+HorizontalPodAutoscaler autoscaling/v2 HorizontalPodAutoscaler
   spec HorizontalPodAutoscalerSpec
   status HorizontalPodAutoscalerStatus
 HorizontalPodAutoscalerSpec
@@ -96,20 +96,20 @@ HorizontalPodAutoscalerStatus
   desiredReplicas int
   lastScaleTime str
   observedGeneration int
-StorageClass*
+StorageClass storage.k8s.io/v1 StorageClass
   allowVolumeExpansion bool
   allowedTopologies [any]
   mountOptions [str]
   parameters {str}
   provisioner! str
-  reclaimPolicy str =Delete
-  volumeBindingMode str =Immediate
-Lease*
+  reclaimPolicy str(Delete|Recycle|Retain) =Delete
+  volumeBindingMode str(Immediate|WaitForFirstConsumer) =Immediate
+Lease coordination.k8s.io/v1 Lease
   spec any
-CustomResourceDefinition*
+CustomResourceDefinition apiextensions.k8s.io/v1 CustomResourceDefinition
   spec! any
   status any
-EventsEvent*
+EventsEvent events.k8s.io/v1 Event
   action str
   deprecatedCount int0
   deprecatedFirstTimestamp any
@@ -124,12 +124,12 @@ EventsEvent*
   reportingInstance str
   series any
   type str
-PriorityClass*
+PriorityClass scheduling.k8s.io/v1 PriorityClass
   description str
   globalDefault bool0
   preemptionPolicy str =PreemptLowerPriority
   value! int
-Scale*
+Scale autoscaling/v1 Scale
   spec ScaleSpec
   status any
 ScaleSpec

@@ -41,12 +41,12 @@ ObjectReference@
   namespace str
   resourceVersion str
   uid str
-Namespace*
+Namespace v1 Namespace
   spec NamespaceSpec ={}
   status any
 NamespaceSpec
   finalizers [str]
-Node*
+Node v1 Node
   spec NodeSpec ={}
   status NodeStatus
 NodeSpec
@@ -77,7 +77,7 @@ NodeStatus
   runtimeHandlers [any]
   volumesAttached [any]
   volumesInUse [str]
-Service*
+Service v1 Service
   spec! ServiceSpec
   status any ={"loadBalancer": {}}
 ServiceSpec
@@ -86,44 +86,44 @@ ServiceSpec
   clusterIPs [str]
   externalIPs [str]
   externalName str
-  externalTrafficPolicy str
+  externalTrafficPolicy str(Cluster|Local)
   healthCheckNodePort int0
-  internalTrafficPolicy str
+  internalTrafficPolicy str(Cluster|Local)
   ipFamilies [str]
-  ipFamilyPolicy str
+  ipFamilyPolicy str(SingleStack|PreferDualStack|RequireDualStack)
   loadBalancerClass str
   loadBalancerIP str
   loadBalancerSourceRanges [str]
   ports [ServicePort]port,protocol:TCP
   publishNotReadyAddresses bool0
   selector {str}@
-  sessionAffinity str =None
+  sessionAffinity str(ClientIP|None) =None
   sessionAffinityConfig any
   trafficDistribution str
-  type str =ClusterIP
+  type str(ClusterIP|NodePort|LoadBalancer|ExternalName) =ClusterIP
 ServicePort
   appProtocol str
   name str
   nodePort int0
   port! int
-  protocol str =TCP
+  protocol str(TCP|UDP|SCTP) =TCP
   targetPort ios
-Endpoints*
+Endpoints v1 Endpoints
   subsets [any]
-ConfigMap*
+ConfigMap v1 ConfigMap
   binaryData {str}
   data {str}
   immutable bool
-Secret*
+Secret v1 Secret
   data {str}
   immutable bool
   stringData {str}
   type str =Opaque
-ServiceAccount*
+ServiceAccount v1 ServiceAccount
   automountServiceAccountToken bool
   imagePullSecrets [LocalObjectReference]
   secrets [ObjectReference]name
-PersistentVolumeClaim*
+PersistentVolumeClaim v1 PersistentVolumeClaim
   spec PersistentVolumeClaimSpec
   status any
 PersistentVolumeClaimSpec
@@ -134,12 +134,12 @@ PersistentVolumeClaimSpec
   selector LabelSelector
   storageClassName str+
   volumeAttributesClassName str
-  volumeMode str =Filesystem
+  volumeMode str(Block|Filesystem) =Filesystem
   volumeName str
-PersistentVolume*
+PersistentVolume v1 PersistentVolume
   spec any
   status any
-ResourceQuota*
+ResourceQuota v1 ResourceQuota
   spec ResourceQuotaSpec
   status ResourceQuotaStatus
 ResourceQuotaSpec
@@ -149,7 +149,7 @@ ResourceQuotaSpec
 ResourceQuotaStatus
   hard {qty}
   used {qty}
-LimitRange*
+LimitRange v1 LimitRange
   spec LimitRangeSpec
 LimitRangeSpec
   limits! [LimitRangeItem]
@@ -160,7 +160,7 @@ LimitRangeItem
   maxLimitRequestRatio {qty}
   min {qty}
   type! str
-Event*
+Event v1 Event
   action str
   count int0
   eventTime any
