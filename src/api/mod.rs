@@ -26,7 +26,10 @@ use crate::telemetry::Metrics;
 
 pub use meter::Metered;
 use routes::{Door, routes};
-pub use view::{CommandRequest, ErrorView, RolloutView, StatusView};
+pub use view::{CommandRequest, ErrorView, PlanView, RolloutView, StatusView};
+
+/// How live clusters differ from what was accepted.
+pub use crate::engine::comparison::LiveDifferences as LiveView;
 
 /// What the API shows and commands.
 pub struct Api {

@@ -12,12 +12,13 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::view::{ErrorView, RolloutView, StatusView};
+use super::view::{ErrorView, PlanView, RolloutView, StatusView};
 use super::{Api, MeterError};
 use crate::engine::command::{Command, CommandError};
+use crate::engine::comparison::{LiveDifferences, Selection};
 use crate::engine::environment::EnvironmentStatus;
 use crate::engine::history;
-use crate::model::{AppKey, EnvironmentName};
+use crate::model::{AppKey, ClusterName, EnvironmentName};
 
 /// Bytes of a request: a command is a few names.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -43,7 +44,14 @@ pub(super) fn routes(api: Arc<Api>, door: Door) -> Router {
         Door::Socket => post(command),
         Door::Tcp => post(refuse_command),
     };
-    Router::new()
+    // What shows configuration, or makes the engine work, is for those who may command.
+    let private = match door {
+        Door::Socket => Router::new()
+            .route("/api/v1/environments/{environment}/plan", get(plan))
+            .route("/api/v1/environments/{environment}/differences", get(differences)),
+        Door::Tcp => Router::new(),
+    };
+    private
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
@@ -133,6 +141,36 @@ async fn environment(
         Some((_, status)) => Ok(Json((**status).clone())),
         None => Err(Refusal::not_found("there is no such environment")),
     }
+}
+
+async fn plan(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<EnvironmentName>,
+) -> Result<Json<PlanView>, Refusal> {
+    let snapshot = api.handle.snapshot(&name).await?;
+    let view = blocking(move || {
+        let changes = snapshot.changes();
+        PlanView { plan: snapshot.plan, admissions: snapshot.admissions, changes }
+    });
+    Ok(Json(view.await?))
+}
+
+/// What is compared.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compared {
+    app: Option<AppKey>,
+    cluster: Option<ClusterName>,
+}
+
+async fn differences(
+    State(api): State<Arc<Api>>,
+    Path(name): Path<EnvironmentName>,
+    query: Result<Query<Compared>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<LiveDifferences>, Refusal> {
+    let Query(Compared { app, cluster }) =
+        query.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "badRequest", error.body_text()))?;
+    Ok(Json(api.handle.differences(&name, &Selection { app, cluster }).await?))
 }
 
 /// Which rollouts.

@@ -8,7 +8,8 @@ use crate::engine::command::Command;
 use crate::engine::environment::{EnvironmentStatus, RolloutStatus};
 use crate::engine::history::RolloutSummary;
 use crate::engine::source::SourceStatus;
-use crate::model::EnvironmentName;
+use crate::model::{EnvironmentName, PartKey, Plan};
+use crate::plan::{Admission, Changes};
 
 /// Everything that an engine says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,17 @@ pub struct RolloutView {
     /// Where it stands; none once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<RolloutStatus>,
+}
+
+/// A plan as it stands, with what it changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// The plan; none before Git was read.
+    pub plan: Option<Plan>,
+    /// What becomes of each of its parts.
+    pub admissions: Vec<Admission>,
+    /// What each of its parts changes.
+    pub changes: BTreeMap<PartKey, Changes>,
 }
 
 /// A command and who gives it.

@@ -12,11 +12,13 @@ use tokio::net::UnixStream;
 use super::args;
 use super::failure::Failure;
 use super::settings;
-use crate::api::{CommandRequest, ErrorView, RolloutView, StatusView};
+use crate::api::{CommandRequest, ErrorView, LiveView, PlanView, RolloutView, StatusView};
 use crate::engine::command::{Answer, Command};
+use crate::model::{AppKey, ClusterName, EnvironmentName};
 
-/// The deadline of one request: the engine answers from memory, or after one durable write.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// The deadline of one request: the engine answers from memory, after one durable write, or after it
+/// has asked its clusters, each of which it gives half of this.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The largest answer that is taken.
 const ANSWER_BYTES: usize = 256 << 20;
@@ -43,6 +45,40 @@ impl Client {
     /// It does not answer.
     pub fn status(&self) -> Result<StatusView, Failure> {
         self.ask("GET", "/api/v1/status", Vec::new())
+    }
+
+    /// The one environment that is meant.
+    ///
+    /// # Errors
+    /// The engine does not answer, there is none of that name, or none was named and there are
+    /// several.
+    pub fn environment(&self, named: Option<&EnvironmentName>) -> Result<EnvironmentName, Failure> {
+        super::fleet::choose(self.status()?.environments.keys(), named)
+    }
+
+    /// The plan of an environment as it stands, with what it changes.
+    ///
+    /// # Errors
+    /// The engine does not answer, or knows no such environment.
+    pub fn plan(&self, environment: &EnvironmentName) -> Result<PlanView, Failure> {
+        self.ask("GET", &format!("/api/v1/environments/{environment}/plan"), Vec::new())
+    }
+
+    /// How an environment's clusters differ from what was accepted.
+    ///
+    /// # Errors
+    /// The engine does not answer, or knows no such environment.
+    pub fn differences(
+        &self,
+        environment: &EnvironmentName,
+        app: Option<&AppKey>,
+        cluster: Option<&ClusterName>,
+    ) -> Result<LiveView, Failure> {
+        let app = app.map(|app| format!("app={}%2F{}", app.tenant, app.app));
+        let cluster = cluster.map(|cluster| format!("cluster={cluster}"));
+        let query: Vec<String> = app.into_iter().chain(cluster).collect();
+        let path = format!("/api/v1/environments/{environment}/differences?{}", query.join("&"));
+        self.ask("GET", &path, Vec::new())
     }
 
     /// The rollouts, the newest first.
@@ -95,14 +131,6 @@ impl Client {
     }
 }
 
-/// Everything that the engine says of itself.
-///
-/// # Errors
-/// The settings are wrong, or it does not answer.
-pub fn status(args: &args::Client) -> Result<StatusView, Failure> {
-    Client::new(args)?.status()
-}
-
 /// A runtime for a few requests.
 ///
 /// # Errors
@@ -120,10 +148,7 @@ async fn ask(
     path: &str,
     body: Vec<u8>,
 ) -> Result<(http::StatusCode, Bytes), Failure> {
-    let stream = UnixStream::connect(socket).await.map_err(|error| {
-        let failure = Failure::world(format!("no engine answers at {}", socket.display())).because(error);
-        failure.help("start one with `sluice run`, or name its folder with --state-folder")
-    })?;
+    let stream = UnixStream::connect(socket).await.map_err(|error| nobody(socket, error))?;
     let broken = |error: hyper::Error| Failure::world("the engine broke off").because(error);
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
@@ -143,6 +168,18 @@ async fn ask(
     let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
     let body = body.map_err(|error| Failure::world("the engine's answer broke off").because(error))?;
     Ok((status, body.to_bytes()))
+}
+
+/// Why there is no engine to talk to, and what to do.
+fn nobody(socket: &Path, error: std::io::Error) -> Failure {
+    let shown = socket.display();
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        let failure =
+            Failure::world(format!("the engine at {shown} does not let this user in")).because(error);
+        return failure.help("who may open its socket may command: ask as the user that runs it");
+    }
+    let failure = Failure::world(format!("no engine answers at {shown}")).because(error);
+    failure.help("start one with `sluice run`, or name its folder with --state-folder")
 }
 
 /// Who commands, as the ledger will tell it.

@@ -80,7 +80,7 @@ pub enum Verb {
 /// The engine does not answer or refuses.
 pub fn on_app(verb: Verb, args: &args::OnApp, console: &mut Console) -> Result<(), Failure> {
     let client = Client::new(&args.client)?;
-    known(&client, args.environment.as_ref(), Some(&args.app))?;
+    known(&client.status()?, args.environment.as_ref(), Some(&args.app))?;
     let (app, environment) = (args.app.clone(), args.environment.clone());
     let command = match verb {
         Verb::Suspend => Command::Suspend { app, environment },
@@ -125,13 +125,12 @@ pub fn give(client: &Client, command: Command, console: &mut Console) -> Result<
 /// Checks that names are known, so that a misspelt one is answered with the one that is meant.
 ///
 /// # Errors
-/// The engine does not answer, or does not know one.
+/// The engine does not know one.
 pub fn known(
-    client: &Client,
+    status: &StatusView,
     environment: Option<&EnvironmentName>,
     app: Option<&AppKey>,
 ) -> Result<(), Failure> {
-    let status = client.status()?;
     if let Some(environment) = environment {
         super::fleet::choose(status.environments.keys(), Some(environment))?;
     }

@@ -7,7 +7,9 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::args::Machine;
 use super::failure::{Exit, Failure};
+use super::table::Table;
 
 /// The two streams.
 pub struct Console {
@@ -16,6 +18,7 @@ pub struct Console {
     colour: bool,
     err_colour: bool,
     progress: bool,
+    width: Option<usize>,
 }
 
 /// How a word is painted.
@@ -45,6 +48,16 @@ impl Paint {
     }
 }
 
+/// The columns of the terminal that results go to; none if they go elsewhere. `COLUMNS` wins.
+fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let said =
+        std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|width| *width > 0);
+    said.or_else(|| terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0)))
+}
+
 impl Console {
     /// The process's own streams.
     pub fn standard() -> Self {
@@ -53,9 +66,15 @@ impl Console {
             colour: colours(anstream::AutoStream::choice(&io::stdout())),
             err_colour: colours(anstream::AutoStream::choice(&io::stderr())),
             progress: io::stderr().is_terminal(),
+            width: width(),
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
         }
+    }
+
+    /// A table with these headings, as wide as the terminal at most.
+    pub fn table(&self, headings: &[&str]) -> Table {
+        Table::new(headings, self.width)
     }
 
     /// Whether results are coloured.
@@ -102,6 +121,17 @@ impl Console {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Failure::world("the result is no JSON").because(error))?;
         self.line(text)
+    }
+
+    /// Prints a result for machines.
+    ///
+    /// # Errors
+    /// The stream can't be written.
+    pub fn machine(&mut self, form: Machine, value: &impl Serialize) -> Result<(), Failure> {
+        match form {
+            Machine::Json => self.json(value),
+            Machine::Yaml => self.yaml(value),
+        }
     }
 
     /// Prints a result for machines, as YAML.

@@ -12,7 +12,7 @@ use super::console::Console;
 use super::failure::{Exit, Failure};
 use super::folder::Folder;
 use super::settings;
-use crate::api::{Api, Metered};
+use crate::api::{Api, ApiError, Metered};
 use crate::artifact::Keys;
 use crate::clock::SystemClock;
 use crate::cluster::KubeConnect;
@@ -23,6 +23,7 @@ use crate::git::{
     watch_repository,
 };
 use crate::ledger::LocalLedger;
+use crate::model::EnvironmentName;
 use crate::port::Repository;
 use crate::port::ledger::LedgerError;
 use crate::settings::ProcessSettings;
@@ -85,13 +86,17 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 async fn serve(settings: &ProcessSettings) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let process = process(settings, None)?;
+    let process = process(settings, None, None)?;
     let (handle, stop) = (process.engine.handle(), CancellationToken::new());
     let api = Api::new(handle, process.ledger.clone(), process.metrics.clone());
-    let serving = api
-        .serve(&settings.socket_path(), settings.listen.value, stop.clone())
-        .await
-        .map_err(|error| Failure::world("the API can't be served").because(error))?;
+    let serving =
+        api.serve(&settings.socket_path(), settings.listen.value, stop.clone()).await.map_err(|error| {
+            let help = match error {
+                ApiError::Listen { .. } => "name another address with --listen, or none: `--listen off`",
+                ApiError::Socket { .. } => "name another place with --socket",
+            };
+            Failure::world("the API can't be served").because(error).help(help)
+        })?;
     let listen = serving.address.map(|address| address.to_string()).unwrap_or_default();
     tracing::info!(socket = %settings.socket_path().display(), listen, "the engine runs");
     let mut running = tokio::spawn(process.engine.run(stop.clone()));
@@ -125,15 +130,19 @@ async fn serve(settings: &ProcessSettings) -> Result<(), Failure> {
 fn finish(ended: Result<Result<(), EngineError>, tokio::task::JoinError>) -> Result<(), Failure> {
     match ended {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Failure::world("the engine can't go on").because(error)),
+        Ok(Err(error)) => {
+            let failure = Failure::world("the engine can't go on").because(error);
+            Err(failure.help("nothing is lost: start it again once this is mended"))
+        }
         Err(error) => Err(Failure::world("the engine has failed").because(error)),
     }
 }
 
 async fn pass(args: &args::Apply, settings: &ProcessSettings, console: &mut Console) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let folder = args.directory.as_deref().map(Folder::read).transpose()?;
-    let process = process(settings, folder)?;
+    let folder =
+        args.directory.as_deref().map(|path| Folder::read(path, args.environment.as_ref())).transpose()?;
+    let process = process(settings, folder, args.environment.clone())?;
     let (handle, stop) = (process.engine.handle(), CancellationToken::new());
     let running = tokio::spawn(process.engine.run(stop.clone()));
     let outcome = tokio::select! {
@@ -209,28 +218,44 @@ fn verdict(handle: &Handle, console: &mut Console) -> Result<(), Failure> {
     if exit == Exit::Done { Ok(()) } else { Err(Failure::silent(exit)) }
 }
 
-fn process(settings: &ProcessSettings, folder: Option<Folder>) -> Result<Process, Failure> {
-    let wake = Wake::default();
-    let (repository, trunk, watch, seed) = match folder {
-        Some(folder) => {
-            let (trunk, seed) = (folder.trunk().to_owned(), "folder".to_owned());
-            (Arc::new(folder) as Arc<dyn Repository>, trunk, None, seed)
-        }
-        None => {
-            let (store, watch) = store(settings, &wake)?;
-            let seed = store.url().to_string();
-            (Arc::new(store) as Arc<dyn Repository>, settings.branch.value.clone(), watch, seed)
-        }
+/// What the engine is to bring about.
+enum Origin {
+    /// What a folder holds, in the place of the branch of one environment.
+    Folder(Box<Folder>),
+    /// What a repository holds.
+    Repository(RepositoryUrl),
+}
+
+fn process(
+    settings: &ProcessSettings,
+    folder: Option<Folder>,
+    only: Option<EnvironmentName>,
+) -> Result<Process, Failure> {
+    // What the settings say is judged before anything is made, and whether the state folder is
+    // another engine's before anything in it is touched.
+    let origin = match folder {
+        Some(folder) => Origin::Folder(Box::new(folder)),
+        None => Origin::Repository(repository_url(settings)?),
     };
-    let keys = match &settings.age_key_file.value {
-        Some(path) => Keys::read(path).map_err(|error| {
-            Failure::usage(format!("the keys in `{}` can't be used", path.display())).because(error)
-        })?,
-        None => Keys::default(),
-    };
+    let keys = keys(settings)?;
     let ledger = Arc::new(open_ledger(&settings.ledger_folder())?);
+    let wake = Wake::default();
+    let (repository, trunk, only, watch, seed): (Arc<dyn Repository>, _, _, _, _) = match origin {
+        Origin::Folder(folder) => {
+            let (trunk, only) = (folder.trunk().to_owned(), Some(folder.environment().clone()));
+            (Arc::from(folder as Box<dyn Repository>), trunk, only, None, "folder".to_owned())
+        }
+        Origin::Repository(url) => {
+            let seed = url.to_string();
+            let (store, watch) = store(settings, url, &wake)?;
+            (Arc::new(store), settings.branch.value.clone(), only, watch, seed)
+        }
+    };
     let metrics = Arc::new(Metrics::default());
-    let clients = KubeConnect { playground: Some(playground_folder(settings)) };
+    let clients = KubeConnect {
+        playground: Some(settings.playground_folder()),
+        kubeconfig: settings.kubeconfig.value.clone(),
+    };
     let engine = Engine::new(Parts {
         ledger: ledger.clone(),
         clock: Arc::new(SystemClock),
@@ -238,18 +263,21 @@ fn process(settings: &ProcessSettings, folder: Option<Folder>) -> Result<Process
         keys: Arc::new(keys),
         repository,
         trunk,
+        only,
         poll: Poll::new(settings.poll_interval.value, seed),
         wake,
     });
     Ok(Process { ledger, metrics, engine, _watch: watch })
 }
 
-/// Where the playground leaves its kubeconfigs.
-pub fn playground_folder(settings: &ProcessSettings) -> std::path::PathBuf {
-    settings.state_folder.value.join("playground")
+fn keys(settings: &ProcessSettings) -> Result<Keys, Failure> {
+    let Some(path) = &settings.age_key_file.value else { return Ok(Keys::default()) };
+    Keys::read(path).map_err(|error| {
+        Failure::usage(format!("the keys in `{}` can't be used", path.display())).because(error)
+    })
 }
 
-fn store(settings: &ProcessSettings, wake: &Wake) -> Result<(Store, Option<LocalWatch>), Failure> {
+fn repository_url(settings: &ProcessSettings) -> Result<RepositoryUrl, Failure> {
     let Some(repository) = &settings.repository.value else {
         let failure = Failure::usage("no fleet repository is named");
         return Err(failure.help("name it with --repository, SLUICE_REPOSITORY or in the file of --config"));
@@ -258,19 +286,28 @@ fn store(settings: &ProcessSettings, wake: &Wake) -> Result<(Store, Option<Local
     let policy = UrlPolicy { local_paths: true, machine_hosts: allowed, plain_http: allowed };
     let url = RepositoryUrl::parse(repository, policy)
         .map_err(|error| Failure::usage("the fleet repository can't be used").because(error))?;
+    if url.is_ssh() && store_options(settings).ssh.is_none() {
+        let failure = Failure::usage("a repository behind ssh needs a key and the hosts that are known");
+        return Err(failure.help("name them with --ssh-key-file and --known-hosts-file"));
+    }
+    Ok(url)
+}
+
+fn store(
+    settings: &ProcessSettings,
+    url: RepositoryUrl,
+    wake: &Wake,
+) -> Result<(Store, Option<LocalWatch>), Failure> {
     let watch = match url.local_path() {
         Some(path) => watch_repository(path, wake)
             .map_err(|error| tracing::warn!(%error, "changes are found by the timer only"))
             .ok(),
         None => None,
     };
-    let options = store_options(settings);
-    if url.is_ssh() && options.ssh.is_none() {
-        let failure = Failure::usage("a repository behind ssh needs a key and the hosts that are known");
-        return Err(failure.help("name them with --ssh-key-file and --known-hosts-file"));
-    }
-    let store = Store::open(&settings.repository_folder(), url, options)
-        .map_err(|error| Failure::world("the store of the repository can't be opened").because(error))?;
+    let store =
+        Store::open(&settings.repository_folder(), url, store_options(settings)).map_err(|error| {
+            Failure::world("the store of the repository can't be opened").because(error).help(STATE_HELP)
+        })?;
     Ok((store, watch))
 }
 
@@ -292,9 +329,15 @@ fn open_ledger(folder: &Path) -> Result<LocalLedger, Failure> {
             let failure = Failure::no(format!("an engine runs here already: {who} holds the ledger"));
             failure.help("ask it with `sluice sync` and `sluice status`, or stop it first")
         }
-        error => Failure::world("the ledger can't be opened").because(error),
+        error => {
+            let failure = Failure::world("the ledger can't be opened").because(error);
+            failure.help(STATE_HELP)
+        }
     })
 }
+
+/// What may be done about a state folder that can't be used.
+const STATE_HELP: &str = "the state folder must be writable and have room: name another with --state-folder";
 
 /// What a person or the system says to a process.
 pub struct Signals {

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::failure::Failure;
 use super::fleet::Fleet;
 use crate::git;
-use crate::model::{CommitId, Timestamp, sha256};
+use crate::model::{CommitId, EnvironmentName, Timestamp, sha256};
 use crate::port::{
     CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError, TreeLimits,
 };
@@ -18,25 +18,26 @@ pub struct Folder {
     read: ReadTree,
     commit: CommitId,
     trunk: String,
+    environment: EnvironmentName,
     shown: String,
 }
 
 impl Folder {
-    /// Reads a folder.
+    /// Reads a folder for one of its environments.
     ///
     /// # Errors
-    /// It can't be read, its `sluice.yaml` can't be, or it is for several environments.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    /// It can't be read, its `sluice.yaml` can't be, or it has several environments and none of them
+    /// is named.
+    pub fn read(path: &Path, named: Option<&EnvironmentName>) -> Result<Self, Failure> {
         let fleet = Fleet::read(path)?;
         let (rules, faults) = crate::compile::fleet(&fleet.definitions);
         let Some(rules) = rules else {
             let said = crate::diagnostic::one_line_each(&faults);
             return Err(Failure::no("sluice.yaml can't be read").because(said.trim_end().to_owned()));
         };
-        let [environment] = rules.value.environments.as_slice() else {
-            let failure = Failure::usage("the fleet has several environments, each with a branch of its own");
-            return Err(failure.help("apply its repository: `sluice apply --repository URL`"));
-        };
+        let environment = fleet.environment(named)?;
+        let branch = |rules: &&crate::definition::Environment| rules.name == environment;
+        let branch = rules.value.environments.iter().find(branch).map(|rules| rules.branch.clone());
         let shown = path.display().to_string();
         let read = git::read_directory(path, TreeLimits::default())
             .map_err(|error| Failure::world(format!("can't read the folder `{shown}`")).because(error))?;
@@ -46,10 +47,15 @@ impl Folder {
         }
         let digits = sha256(&content).to_hex();
         let commit = CommitId::new(&digits[..40]).expect("a digest is hexadecimal");
-        Ok(Self { read, commit, trunk: environment.branch.clone(), shown })
+        Ok(Self { read, commit, trunk: branch.unwrap_or_default(), environment, shown })
     }
 
-    /// The branch that the folder stands for.
+    /// The environment that it is applied to.
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+
+    /// The branch that the folder stands for, the trunk's files included.
     pub fn trunk(&self) -> &str {
         &self.trunk
     }

@@ -6,8 +6,7 @@ use serde_json::Value;
 use super::args;
 use super::console::{Console, Paint};
 use super::failure::Failure;
-use super::table::Table;
-use super::{args::TableOrJson, objects};
+use super::objects;
 use crate::health::{HealthStatus, assess_value};
 use crate::model::Timestamp;
 
@@ -33,24 +32,22 @@ pub fn run(args: &args::Health, console: &mut Console) -> Result<(), Failure> {
     let objects = objects::read(&args.filename, console)?;
     let now = Timestamp::now();
     let rows: Vec<Row> = objects.iter().map(|object| row(object, now)).collect();
-    match args.output {
-        TableOrJson::Json => console.json(&rows),
-        TableOrJson::Table => {
-            let mut table = Table::new(&["KIND", "NAMESPACE", "NAME", "STATUS", "REASON", "MESSAGE"]);
-            for row in &rows {
-                let status = console.paint(paint(row.status), row.status.as_str());
-                table.row([
-                    row.kind.as_str(),
-                    row.namespace.as_deref().unwrap_or_default(),
-                    &row.name,
-                    &status,
-                    &row.reason,
-                    &row.message,
-                ]);
-            }
-            console.print(&table.text())
-        }
+    if let Some(form) = args.output.machine() {
+        return console.machine(form, &rows);
     }
+    let mut table = console.table(&["KIND", "NAMESPACE", "NAME", "STATUS", "REASON", "MESSAGE"]);
+    for row in &rows {
+        let status = console.paint(paint(row.status), row.status.as_str());
+        table.row([
+            row.kind.as_str(),
+            row.namespace.as_deref().unwrap_or_default(),
+            &row.name,
+            &status,
+            &row.reason,
+            &row.message,
+        ]);
+    }
+    console.print(&table.text())
 }
 
 fn row(object: &Value, now: Timestamp) -> Row {

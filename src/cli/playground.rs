@@ -9,7 +9,7 @@ use std::path::Path;
 use super::args;
 use super::client::runtime;
 use super::console::Console;
-use super::engine::{Signals, playground_folder};
+use super::engine::Signals;
 use super::failure::Failure;
 use super::fleet::Fleet;
 use super::settings;
@@ -23,9 +23,8 @@ use crate::playground::{Options, Playground};
 /// No cluster is named, a file can't be written, or a port can't be listened on.
 pub fn run(args: &args::Playground, console: &mut Console) -> Result<(), Failure> {
     let settings = settings::of_client(&args.client)?;
-    let folder = args.directory.clone().unwrap_or_else(|| playground_folder(&settings));
     let clusters = clusters(args)?;
-    runtime()?.block_on(serve(&clusters, &folder, console))
+    runtime()?.block_on(serve(&clusters, &settings.playground_folder(), console))
 }
 
 /// The clusters that are named, or those of a fleet that a playground serves.
@@ -53,6 +52,7 @@ async fn serve(
     console: &mut Console,
 ) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
+    let _held = hold(folder)?;
     let playground = Playground::start(Options::new(clusters.iter().map(ClusterName::as_str)))
         .await
         .map_err(|error| Failure::world("the playground can't start").because(error))?;
@@ -74,6 +74,25 @@ async fn serve(
         let _ = fs::remove_file(path);
     }
     Ok(())
+}
+
+/// Holds the folder of kubeconfigs for as long as the answer lives: a second playground would write
+/// over the first one's.
+fn hold(folder: &Path) -> Result<fs::File, Failure> {
+    let shown = folder.display();
+    let failed = |error: std::io::Error| Failure::world(format!("can't write `{shown}`")).because(error);
+    fs::create_dir_all(folder).map_err(failed)?;
+    let lock = fs::File::options().write(true).create(true).truncate(false).open(folder.join("LOCK"));
+    let lock = lock.map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => {
+            let failure =
+                Failure::no(format!("a playground runs here already: its kubeconfigs are in `{shown}`"));
+            Err(failure.help("use that one, or name another folder with --state-folder"))
+        }
+        Err(fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 /// Writes a file that holds a token: for its owner alone, in one step.

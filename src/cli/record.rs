@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::args::{self, TableOrJson};
+use super::args;
 use super::console::{Console, Paint};
 use super::failure::{Exit, Failure};
-use super::table::Table;
 use super::{rollout::moment, settings};
 use crate::definition::nearest;
 use crate::engine::environment::RecordError;
@@ -26,7 +25,10 @@ struct Opened {
 
 fn open(args: &args::Client, named: Option<&EnvironmentName>) -> Result<Opened, Failure> {
     let folder = settings::of_client(args)?.ledger_folder();
-    if !folder.exists() {
+    let there = folder.try_exists().map_err(|error| {
+        Failure::world(format!("the ledger in `{}` can't be read", folder.display())).because(error)
+    })?;
+    if !there {
         let failure = Failure::usage(format!("there is no ledger in `{}`", folder.display()));
         return Err(failure.help("name the engine's folder with --state-folder"));
     }
@@ -52,12 +54,13 @@ fn broken(error: RecordError) -> Failure {
 /// # Errors
 /// There is no ledger, it can't be read, or it does not know what is named.
 pub fn tell(args: &args::History, console: &mut Console) -> Result<(), Failure> {
-    let opened = open(&args.client, args.environment.as_ref())?;
+    let scope = &args.list.scope;
+    let opened = open(&scope.client, scope.environment.as_ref())?;
     let mut entries: Vec<Entry> = Vec::new();
     for environment in &opened.environments {
         entries.extend(history(&opened.ledger, environment).map_err(broken)?);
     }
-    if let Some(app) = &args.app {
+    if let Some(app) = &scope.app {
         let apps: BTreeSet<&AppKey> = entries.iter().filter_map(|entry| entry.app.as_ref()).collect();
         check_app(app, &apps)?;
         entries.retain(|entry| entry.app.as_ref() == Some(app));
@@ -65,11 +68,11 @@ pub fn tell(args: &args::History, console: &mut Console) -> Result<(), Failure> 
     entries.sort_by_key(|entry| entry.at);
     let skipped = args.limit.map_or(0, |limit| entries.len().saturating_sub(limit));
     entries.drain(..skipped);
-    if args.output == TableOrJson::Json {
-        return console.json(&entries);
+    if let Some(form) = args.list.output.machine() {
+        return console.machine(form, &entries);
     }
     let mut table =
-        Table::new(&["TIME", "ENVIRONMENT", "EVENT", "ABOUT", "COMMIT", "BY", "OUTCOME", "MESSAGE"]);
+        console.table(&["TIME", "ENVIRONMENT", "EVENT", "ABOUT", "COMMIT", "BY", "OUTCOME", "MESSAGE"]);
     for entry in &entries {
         let outcome = entry.outcome.as_deref().unwrap_or_default();
         let paint = if outcome == "Succeeded" { Paint::Good } else { Paint::Bad };
@@ -123,8 +126,9 @@ struct Held {
 ///
 /// # Errors
 /// There is no ledger, it can't be read, or it does not know what is named.
-pub fn releases(args: &args::ReleaseList, console: &mut Console) -> Result<(), Failure> {
-    let opened = open(&args.client, args.environment.as_ref())?;
+pub fn releases(args: &args::List, console: &mut Console) -> Result<(), Failure> {
+    let scope = &args.scope;
+    let opened = open(&scope.client, scope.environment.as_ref())?;
     let mut rows = Vec::new();
     for environment in &opened.environments {
         let state = read_state(&opened.ledger, environment).map_err(broken)?;
@@ -144,14 +148,14 @@ pub fn releases(args: &args::ReleaseList, console: &mut Console) -> Result<(), F
             });
         }
     }
-    if let Some(app) = &args.app {
+    if let Some(app) = &scope.app {
         check_app(app, &rows.iter().map(|row| &row.app).collect())?;
         rows.retain(|row| row.app == *app);
     }
-    if args.output == TableOrJson::Json {
-        return console.json(&rows);
+    if let Some(form) = args.output.machine() {
+        return console.machine(form, &rows);
     }
-    let mut table = Table::new(&["ENVIRONMENT", "APP", "TARGET", "STABLE", "IMAGES", "BEFORE", "HELD"]);
+    let mut table = console.table(&["ENVIRONMENT", "APP", "TARGET", "STABLE", "IMAGES", "BEFORE", "HELD"]);
     for row in &rows {
         let short = |digest: &BundleDigest| super::plan::short(&digest.to_string());
         let held = row.held.iter().map(short).collect::<Vec<_>>().join(" ");

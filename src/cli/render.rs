@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::{self, YamlOrJson};
+use super::args::{self, ObjectForm};
 use super::console::Console;
 use super::failure::Failure;
 use super::fleet::Fleet;
@@ -47,8 +47,8 @@ pub fn run(args: &args::Render, console: &mut Console) -> Result<(), Failure> {
         objects(&desired, args, &mut rendered)?;
     }
     match args.output {
-        YamlOrJson::Json => console.json(&rendered)?,
-        YamlOrJson::Yaml => {
+        ObjectForm::Json => console.json(&rendered)?,
+        ObjectForm::Yaml => {
             for one in &rendered {
                 console.line(format!("---\n# {} on {} in {}", one.owner, one.cluster, one.environment))?;
                 console.yaml(&one.object)?;

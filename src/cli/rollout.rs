@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::args::{self, Rollout, TableOrJson};
+use super::args::{self, Rollout};
 use super::client::Client;
 use super::command::{give, known};
 use super::console::{Console, Paint};
 use super::failure::{Exit, Failure};
-use super::table::Table;
 use crate::accepted::Outcome;
 use crate::api::RolloutView;
 use crate::engine::command::Command;
@@ -37,15 +36,16 @@ pub fn run(command: &Rollout, console: &mut Console) -> Result<(), Failure> {
     }
 }
 
-fn list(args: &args::RolloutList, console: &mut Console) -> Result<(), Failure> {
-    let client = Client::new(&args.client)?;
-    known(&client, args.environment.as_ref(), args.app.as_ref())?;
+fn list(args: &args::List, console: &mut Console) -> Result<(), Failure> {
+    let args::Scope { app, environment, client } = &args.scope;
+    let client = Client::new(client)?;
+    known(&client.status()?, environment.as_ref(), app.as_ref())?;
     let mut views = client.rollouts()?;
-    views.retain(|view| belongs(view, args.environment.as_ref(), args.app.as_ref()));
-    if args.output == TableOrJson::Json {
-        return console.json(&views);
+    views.retain(|view| belongs(view, environment.as_ref(), app.as_ref()));
+    if let Some(form) = args.output.machine() {
+        return console.machine(form, &views);
     }
-    let mut table = Table::new(&["ROLLOUT", "APP", "STATE", "COMMIT", "STARTED", "ENDED", "MESSAGE"]);
+    let mut table = console.table(&["ROLLOUT", "APP", "STATE", "COMMIT", "STARTED", "ENDED", "MESSAGE"]);
     for view in &views {
         let summary = &view.summary;
         table.row([
@@ -62,10 +62,10 @@ fn list(args: &args::RolloutList, console: &mut Console) -> Result<(), Failure> 
 }
 
 fn show(args: &args::RolloutShow, console: &mut Console) -> Result<(), Failure> {
-    let client = Client::new(&args.client)?;
-    let view = find(&client, &args.rollout, args.environment.as_ref())?;
-    if args.output == TableOrJson::Json {
-        return console.json(&view);
+    let client = Client::new(&args.on.client)?;
+    let view = find(&client, &args.on)?;
+    if let Some(form) = args.output.machine() {
+        return console.machine(form, &view);
     }
     let summary = &view.summary;
     let state = state(&view, console);
@@ -86,7 +86,7 @@ fn show(args: &args::RolloutShow, console: &mut Console) -> Result<(), Failure> 
     }
     let Some(now) = &view.now else { return Ok(()) };
     console.line("")?;
-    let mut table = Table::new(&["CLUSTER", "NAMESPACE", "STAGE"]);
+    let mut table = console.table(&["CLUSTER", "NAMESPACE", "STAGE"]);
     for (key, stage) in &now.targets {
         table.row([key.target.cluster.as_str(), key.target.namespace.as_str(), &format!("{stage:?}")]);
     }
@@ -95,9 +95,9 @@ fn show(args: &args::RolloutShow, console: &mut Console) -> Result<(), Failure> 
 
 /// Waits until a rollout has ended, saying whatever changes.
 fn status(args: &args::RolloutStatus, console: &mut Console) -> Result<(), Failure> {
-    let client = Client::new(&args.client)?;
+    let client = Client::new(&args.on.client)?;
     let end = args.timeout.map(|timeout| Instant::now() + timeout);
-    let mut view = find(&client, &args.rollout, args.environment.as_ref())?;
+    let mut view = find(&client, &args.on)?;
     let mut told = String::new();
     loop {
         if let Some(outcome) = &view.summary.outcome {
@@ -142,9 +142,16 @@ fn waiting(view: &RolloutView) -> String {
 }
 
 /// The rollout that is meant: by its id, or an app's newest.
-fn find(client: &Client, named: &str, environment: Option<&EnvironmentName>) -> Result<RolloutView, Failure> {
-    let Ok(app) = named.parse::<AppKey>() else { return client.rollout(&escaped(named)) };
-    known(client, environment, Some(&app))?;
+fn find(client: &Client, on: &args::OnRollout) -> Result<RolloutView, Failure> {
+    let environment = on.environment.as_ref();
+    let Ok(app) = on.rollout.parse::<AppKey>() else {
+        let found = client.rollout(&escaped(&on.rollout));
+        return found.map_err(|failure| match failure.exit {
+            Exit::No => failure.help("`sluice rollout list` has them all; of an app, name tenant/app"),
+            _ => failure,
+        });
+    };
+    known(&client.status()?, environment, Some(&app))?;
     let mut views = client.rollouts()?.into_iter().filter(|view| belongs(view, environment, Some(&app)));
     let newest = views.next().ok_or_else(|| Failure::no(format!("{app} was never rolled out")))?;
     let others: Vec<EnvironmentName> = views
@@ -161,7 +168,7 @@ fn find(client: &Client, named: &str, environment: Option<&EnvironmentName>) -> 
 /// The open rollout that is meant.
 fn open(args: &args::OnRollout) -> Result<(Client, RolloutId), Failure> {
     let client = Client::new(&args.client)?;
-    let view = find(&client, &args.rollout, args.environment.as_ref())?;
+    let view = find(&client, args)?;
     match &view.summary.outcome {
         None => Ok((client, view.summary.id)),
         Some(outcome) => {

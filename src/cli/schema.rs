@@ -1,13 +1,12 @@
 //! `schema`, `explain`, `completions`, `version`: what the program knows of itself.
 
 use clap::CommandFactory;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::args::{self, Arguments, TextOrJson};
+use super::args::{self, Arguments};
 use super::console::{Console, Paint};
 use super::failure::Failure;
-use super::table::Table;
-use crate::definition::{API_VERSION, Kind, nearest};
+use crate::definition::{API_VERSION, Entry, Field, Kind, nearest, reference};
 use crate::diagnostic::Code;
 
 /// Prints the schema of a kind.
@@ -46,7 +45,7 @@ fn unknown_kind(text: &str) -> Failure {
 /// There is neither such a code nor such a kind.
 pub fn explain(args: &args::Explain, console: &mut Console) -> Result<(), Failure> {
     let Some(subject) = &args.subject else {
-        let mut table = Table::new(&["CODE", "MEANING"]);
+        let mut table = console.table(&["CODE", "MEANING"]);
         for code in Code::ALL {
             table.row([code.as_str(), code.title()]);
         }
@@ -56,8 +55,9 @@ pub fn explain(args: &args::Explain, console: &mut Console) -> Result<(), Failur
         let title = console.paint(Paint::Strong, &format!("{code}: {}", code.title()));
         return console.line(format!("{title}\n\n{}", code.explanation()));
     }
-    if let Some(kind) = find(subject) {
-        return explain_kind(kind, console);
+    let path: Vec<&str> = subject.split('.').collect();
+    if let Some(kind) = find(path[0]) {
+        return explain_fields(kind, &path[1..], console);
     }
     let words = Code::ALL.iter().map(|code| code.as_str()).chain(Kind::ALL.iter().map(|kind| kind.as_str()));
     let failure = Failure::usage(format!("there is no code and no kind `{subject}`"));
@@ -67,64 +67,63 @@ pub fn explain(args: &args::Explain, console: &mut Console) -> Result<(), Failur
     })
 }
 
-fn explain_kind(kind: Kind, console: &mut Console) -> Result<(), Failure> {
-    let schema = crate::definition::schema(kind);
-    let spec = &schema["properties"]["spec"];
-    let title = console.paint(Paint::Strong, &format!("{kind} ({API_VERSION})"));
-    console.line(title)?;
-    if let Some(text) = spec["description"].as_str() {
-        console.line(format!("\n{text}"))?;
+/// What a person means by `App.components.replicas`: a type to tell of, or a single field.
+fn explain_fields(kind: Kind, path: &[&str], console: &mut Console) -> Result<(), Failure> {
+    let entries = reference(kind);
+    let named = |name: &str| entries.iter().find(|entry| entry.name == name);
+    let mut at = kind.to_string();
+    let mut entry = named(kind.as_str());
+    let mut last = None;
+    for part in path {
+        let fields = entry.map(|entry| entry.fields.as_slice()).unwrap_or_default();
+        let Some(field) = fields.iter().find(|field| field.name == *part) else {
+            let failure = Failure::usage(format!("{at} has no field `{part}`"));
+            return Err(failure.did_you_mean(nearest(part, fields.iter().map(|field| field.name.as_str()))));
+        };
+        at = format!("{at}.{part}");
+        entry = field.entry.as_deref().and_then(named);
+        last = Some(field);
     }
-    console.line("\nFields of `spec`:")?;
-    let required: Vec<&str> =
-        spec["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut table = Table::new(&["FIELD", "TYPE", "MEANING"]);
-    for (name, field) in spec["properties"].as_object().into_iter().flatten() {
-        let mark = if required.contains(&name.as_str()) { " (needed)" } else { "" };
-        let meaning = format!("{}{mark}", field["description"].as_str().unwrap_or_default());
-        table.row([name.as_str(), &type_of(field), &meaning]);
-    }
-    console.print(&table.text())?;
-    console.line(format!("\nThe whole schema: sluice schema {kind}"))
-}
-
-/// The type of a field, in a word or two.
-fn type_of(field: &Value) -> String {
-    if let Some(reference) = field["$ref"].as_str() {
-        return reference.rsplit('/').next().unwrap_or_default().to_owned();
-    }
-    for several in ["anyOf", "oneOf", "allOf"] {
-        if let Some(list) = field[several].as_array() {
-            let mut names: Vec<String> = list.iter().map(type_of).collect();
-            names.retain(|name| !matches!(name.as_str(), "null" | "Variable" | ""));
-            names.dedup();
-            return names.join(" or ");
-        }
-    }
-    if let Some(words) = field["enum"].as_array() {
-        return words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or ");
-    }
-    let name = match &field["type"] {
-        Value::String(name) => name.clone(),
-        Value::Array(names) => names
-            .iter()
-            .filter_map(Value::as_str)
-            .filter(|name| *name != "null")
-            .collect::<Vec<_>>()
-            .join(" or "),
-        _ => String::new(),
+    let title = match last {
+        Some(field) => format!("{at} ({})", field.type_name),
+        None => format!("{kind} ({API_VERSION})"),
     };
-    match name.as_str() {
-        "array" => format!("list of {}", or_any(type_of(&field["items"]))),
-        "object" if field["additionalProperties"].is_object() => {
-            format!("map of {}", or_any(type_of(&field["additionalProperties"])))
-        }
-        _ => name,
+    console.line(console.paint(Paint::Strong, &title))?;
+    let meaning = last.map_or_else(String::new, explained);
+    let meaning = entry.map_or(meaning.clone(), |entry| {
+        if last.is_some() { format!("{meaning}\n{}", entry.meaning) } else { entry.meaning.clone() }
+    });
+    console.line(format!("\n{}", meaning.trim()))?;
+    if let Some(entry) = entry {
+        tables(entry, console)?;
     }
+    let more = match entry.is_some_and(|entry| !entry.fields.is_empty()) {
+        true => format!("A field of it: sluice explain {at}.FIELD; the whole schema: sluice schema {kind}"),
+        false => format!("The whole schema: sluice schema {kind}"),
+    };
+    console.line(format!("\n{more}"))
 }
 
-fn or_any(name: String) -> String {
-    if name.is_empty() { "any".to_owned() } else { name }
+fn tables(entry: &Entry, console: &mut Console) -> Result<(), Failure> {
+    let mut table = console.table(&["FIELD", "TYPE", "MEANING"]);
+    for field in &entry.fields {
+        table.row([field.name.as_str(), &field.type_name, &explained(field)]);
+    }
+    if !entry.fields.is_empty() {
+        console.print(&format!("\n{}", table.text()))?;
+    }
+    let mut table = console.table(&["WORD", "MEANING"]);
+    for (word, meaning) in &entry.words {
+        table.row([word.as_str(), meaning]);
+    }
+    if entry.words.is_empty() { Ok(()) } else { console.print(&format!("\n{}", table.text())) }
+}
+
+/// What a field means, whether it is needed, and what it is without a word.
+fn explained(field: &Field) -> String {
+    let needed = if field.needed { " (needed)" } else { "" };
+    let default = field.default.as_ref().map(|value| format!(" [default: {value}]")).unwrap_or_default();
+    format!("{}{needed}{default}", field.meaning)
 }
 
 /// Prints the completions of a shell.
@@ -143,8 +142,8 @@ pub fn completions(args: &args::Completions, console: &mut Console) -> Result<()
 /// The output can't be written.
 pub fn version(args: &args::Version, console: &mut Console) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
-    match args.output {
-        TextOrJson::Text => console.line(format!("sluice {version}")),
-        TextOrJson::Json => console.json(&json!({ "version": version, "apiVersion": API_VERSION })),
+    match args.output.machine() {
+        None => console.line(format!("sluice {version}")),
+        Some(form) => console.machine(form, &json!({ "version": version, "apiVersion": API_VERSION })),
     }
 }

@@ -7,7 +7,6 @@ use super::client::Client;
 use super::console::{Console, Paint};
 use super::failure::Failure;
 use super::health;
-use super::table::Table;
 use crate::api::StatusView;
 use crate::definition::nearest;
 use crate::engine::environment::{AppStatus, EnvironmentStatus, MoveStatus, Sync};
@@ -18,22 +17,15 @@ use crate::model::{AppKey, EnvironmentName, MoveKey};
 /// # Errors
 /// The engine does not answer, or does not know what is named.
 pub fn run(args: &args::Status, console: &mut Console) -> Result<(), Failure> {
-    let mut view = Client::new(&args.client)?.status()?;
-    narrow(&mut view, args.environment.as_ref(), args.app.as_ref())?;
-    match args.output {
-        StatusForm::Json => console.json(&view),
-        StatusForm::Yaml => console.yaml(&view),
-        StatusForm::Table => {
-            let text = apps(&view, console);
-            console.print(&text)?;
-            notes(&view, console)
-        }
-        StatusForm::Wide => {
-            let text = targets(&view, console);
-            console.print(&text)?;
-            notes(&view, console)
-        }
+    let scope = &args.scope;
+    let mut view = Client::new(&scope.client)?.status()?;
+    narrow(&mut view, scope.environment.as_ref(), scope.app.as_ref())?;
+    if let Some(form) = args.output.machine() {
+        return console.machine(form, &view);
     }
+    let text = if args.output == StatusForm::Wide { targets(&view, console) } else { apps(&view, console) };
+    console.print(&text)?;
+    notes(&view, console)
 }
 
 /// Leaves only what was asked for.
@@ -62,7 +54,7 @@ fn narrow(
 }
 
 fn apps(view: &StatusView, console: &Console) -> String {
-    let mut table = Table::new(&["ENVIRONMENT", "APP", "SYNC", "HEALTH", "READY", "MESSAGE"]);
+    let mut table = console.table(&["ENVIRONMENT", "APP", "SYNC", "HEALTH", "READY", "MESSAGE"]);
     for (environment, key, app) in all(view) {
         let ready = ready(app.moves.values());
         table.row([
@@ -90,7 +82,7 @@ fn targets(view: &StatusView, console: &Console) -> String {
         "DESIRED",
         "MESSAGE",
     ];
-    let mut table = Table::new(&headings);
+    let mut table = console.table(&headings);
     for (environment, key, app) in all(view) {
         for (at, status) in &app.moves {
             let worst = crate::health::HealthStatus::worst(status.components.values().map(|one| one.status));

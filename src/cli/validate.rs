@@ -1,6 +1,6 @@
 //! `validate`: every fault of a fleet at once, with no cluster asked.
 
-use super::args::{self, TextOrJson};
+use super::args;
 use super::console::{Console, Paint};
 use super::failure::{Exit, Failure};
 use super::fleet::Fleet;
@@ -21,9 +21,9 @@ pub fn run(args: &args::Validate, console: &mut Console) -> Result<(), Failure> 
         apps.extend(desired.apps.into_keys());
     }
     diagnostic::sort(&mut diagnostics);
-    match args.output {
-        TextOrJson::Json => console.json(&diagnostics)?,
-        TextOrJson::Text => {
+    match args.output.machine() {
+        Some(form) => console.machine(form, &diagnostics)?,
+        None => {
             if !diagnostics.is_empty() {
                 console.print(&fleet.draw(&diagnostics, console.colour()))?;
             }

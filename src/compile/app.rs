@@ -307,9 +307,10 @@ pub(super) fn gray_release(
         let shared = lookup.platform.gray_releases.keys().filter(|(owner, _)| owner.is_none());
         let message = format!("there is no GrayRelease `{name}`");
         let mut fault = Diagnostic::error(Code::S0404, app.place(&["grayRelease".to_owned()]), message);
-        if let Some(near) = nearest(name, own.chain(shared).map(|(_, name)| name.as_str())) {
-            fault = fault.help(format!("did you mean `{near}`?"));
-        }
+        fault = fault.help(match nearest(name, own.chain(shared).map(|(_, name)| name.as_str())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write it under `tenants/{tenant}/`, or under `platform/` for everybody"),
+        });
         draft.diagnostics.push(fault);
         return GrayRelease::default();
     };

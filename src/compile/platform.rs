@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Definitions;
 use crate::check::{NamespaceQuota, Places, PlatformOwner};
-use crate::definition::{Cluster, Environment, Fleet, Tenant, nearest};
+use crate::definition::{Access, Cluster, Environment, Fleet, Tenant, nearest};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::model::{
     ClusterName, ContentDigest, EnvironmentName, Facts, Manifest, TargetKey, TenantName, sha256,
@@ -235,13 +235,28 @@ fn clusters(
             }
         }
     }
+    for (cluster, _) in all.values() {
+        if let Access::Kubeconfig { file: None, context: None } = cluster.value.access {
+            let place = cluster.place(&["access".to_owned(), "kubeconfig".to_owned()]);
+            let fault = Diagnostic::error(Code::S0303, place, "neither `file` nor `context` is there");
+            diagnostics
+                .insert(fault.help("name the file, a context of the engine's own kubeconfig, or both"));
+            ground.sound = false;
+        }
+    }
     let shared = shared_servers(all.iter().map(|(name, (cluster, _))| (name, &cluster.value)));
     for (name, (cluster, labels)) in all {
         let wanted = &cluster.value.environment;
         if !fleet.environments.iter().any(|environment| environment.name == *wanted) {
             let message = format!("the fleet has no environment `{wanted}`");
             let place = cluster.place(&["environment".to_owned()]);
-            diagnostics.insert(Diagnostic::error(Code::S0404, place, message));
+            let known: Vec<&str> =
+                fleet.environments.iter().map(|environment| environment.name.as_str()).collect();
+            let help = match nearest(wanted.as_str(), known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it has {}", known.join(", ")),
+            };
+            diagnostics.insert(Diagnostic::error(Code::S0404, place, message).help(help));
             ground.sound = false;
         }
         if *wanted == ground.environment {

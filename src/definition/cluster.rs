@@ -44,11 +44,13 @@ fn yes() -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Access {
-    /// A kubeconfig file on the engine's machine.
+    /// A kubeconfig file on the engine's machine: `file`, `context` or both.
     Kubeconfig {
-        /// The path of the file; the environment variable KUBECONFIG is not looked at.
-        file: String,
-        /// The context; without it the file's current one.
+        /// The path of the file; a relative one is taken from the folder of the engine's `kubeconfig`
+        /// setting. Without it that setting's own file. The variable KUBECONFIG is not looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        /// The context; without it the current one of `file`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         context: Option<String>,
     },

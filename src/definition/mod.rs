@@ -14,6 +14,7 @@ mod fleet;
 mod gray_release;
 mod kind;
 mod lift;
+mod reference;
 pub mod secret;
 mod shape;
 mod tenant;
@@ -37,6 +38,7 @@ pub use fleet::{DeletionBudget, Environment, Fleet, Healing, ImagePolicy, Policy
 pub use gray_release::{GrayRelease, Rollback, Scope, Strategy, Timeouts};
 pub use kind::{Kind, UnknownKind};
 pub use lift::lift;
+pub use reference::{Entry, Field, reference, reference_markdown};
 pub use shape::{nearest, schema, typed};
 pub use tenant::{
     LimitBounds, Limits, Member, Namespace, Network, NetworkDefault, PodSecurity, Role, Subject, Tenant,

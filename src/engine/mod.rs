@@ -4,6 +4,7 @@
 //! changed; a timer makes it right. If an essential loop ends, the engine ends.
 
 pub mod command;
+pub mod comparison;
 pub mod environment;
 pub mod history;
 pub mod source;
@@ -28,8 +29,9 @@ use crate::port::clock::Clock;
 use crate::port::cluster::Connect;
 use crate::port::ledger::{Epoch, Ledger, LedgerError};
 use command::{Answer, Command, CommandError};
+use comparison::{Comparison, LiveDifferences, Selection};
 use environment::{
-    Environment, EnvironmentStatus, Message, Ports, RecordError, SourceRevision, Task, Workers,
+    Environment, EnvironmentStatus, Message, Ports, RecordError, Snapshot, SourceRevision, Task, Workers,
 };
 use source::{Source, SourceStatus};
 
@@ -56,6 +58,8 @@ pub struct Parts {
     pub repository: Arc<dyn Repository>,
     /// The branch that `sluice.yaml` and `platform/` are read from.
     pub trunk: String,
+    /// The one environment that is worked on; none = all.
+    pub only: Option<EnvironmentName>,
     /// When to look at Git.
     pub poll: Poll,
     /// Raised by whoever sees that Git has changed.
@@ -87,6 +91,8 @@ struct Inner {
     source: watch::Receiver<SourceStatus>,
     wake: Wake,
     changed: watch::Sender<u64>,
+    connect: Arc<dyn Connect>,
+    keys: Arc<Keys>,
 }
 
 #[derive(Clone)]
@@ -115,6 +121,37 @@ impl Handle {
     /// Looks at Git now.
     pub fn wake(&self) {
         self.inner.wake.wake();
+    }
+
+    /// What an environment accepted and has planned, at one moment.
+    ///
+    /// # Errors
+    /// There is no such environment, or the engine is stopping.
+    pub async fn snapshot(&self, environment: &EnvironmentName) -> Result<Snapshot, CommandError> {
+        let seat = {
+            let seats = self.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
+            seats.get(environment).cloned()
+        };
+        let seat =
+            seat.ok_or_else(|| CommandError::NotFound(format!("there is no environment {environment}")))?;
+        let gone = || CommandError::Failed("the engine is stopping".to_owned());
+        let (answer, wait) = oneshot::channel();
+        seat.messages.send(Message::Snapshot(answer)).await.map_err(|_| gone())?;
+        wait.await.map(|snapshot| *snapshot).map_err(|_| gone())
+    }
+
+    /// Asks the clusters of an environment how they differ from what was accepted. Writes nothing.
+    ///
+    /// # Errors
+    /// Those of [`Handle::snapshot`]; a cluster that does not answer is part of the answer.
+    pub async fn differences(
+        &self,
+        environment: &EnvironmentName,
+        selection: &Selection,
+    ) -> Result<LiveDifferences, CommandError> {
+        let state = self.snapshot(environment).await?.state;
+        let Inner { connect, keys, .. } = self.inner.as_ref();
+        Ok(Comparison { connect: connect.clone(), keys: keys.clone(), state }.run(selection).await)
     }
 
     /// Carries a command out, in every environment that it is about.
@@ -169,13 +206,15 @@ pub struct Engine {
 impl Engine {
     /// An engine of these parts. Nothing runs yet.
     pub fn new(parts: Parts) -> Self {
-        let source = Source::new(parts.repository.clone(), parts.trunk.clone());
+        let source = Source::new(parts.repository.clone(), parts.trunk.clone(), parts.only.clone());
         let (changed, _) = watch::channel(0);
         let inner = Inner {
             environments: Mutex::new(BTreeMap::new()),
             source: source.status(),
             wake: parts.wake.clone(),
             changed: changed.clone(),
+            connect: parts.connect.clone(),
+            keys: parts.keys.clone(),
         };
         let handle = Handle { inner: Arc::new(inner) };
         Self { parts, handle, source, changed }
@@ -201,10 +240,19 @@ impl Engine {
         let mut loops: JoinSet<Result<(), EngineError>> = JoinSet::new();
         let workers = TaskTracker::new();
         let staff = Staff { parts: Arc::new(parts), epoch, stop: stop.clone(), changed, workers };
-        for name in known {
+        let only = staff.parts.only.clone();
+        let is_meant = |name: &EnvironmentName| only.as_ref().is_none_or(|only| only == name);
+        for name in known.into_iter().filter(is_meant) {
             staff.seat(&handle, &name, &mut loops).await?;
         }
         let (news, mut arrivals) = mpsc::unbounded_channel::<(EnvironmentName, SourceRevision)>();
+        // A look that brings nothing new may bring a problem: who waits is told of it too.
+        let (mut looks, looked) = (handle.inner.source.clone(), staff.changed.clone());
+        tokio::spawn(async move {
+            while looks.changed().await.is_ok() {
+                looked.send_modify(|count| *count += 1);
+            }
+        });
         let source_stop = stop.clone();
         let (poll, wake) = (staff.parts.poll.clone(), staff.parts.wake.clone());
         let changed = staff.changed.clone();

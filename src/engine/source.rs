@@ -43,16 +43,17 @@ struct Branch {
 pub struct Source {
     repository: Arc<dyn Repository>,
     trunk: String,
+    only: Option<EnvironmentName>,
     branches: BTreeMap<String, Branch>,
     told: BTreeMap<EnvironmentName, Revision>,
     status: watch::Sender<SourceStatus>,
 }
 
 impl Source {
-    /// A source that was never looked at.
-    pub fn new(repository: Arc<dyn Repository>, trunk: String) -> Self {
+    /// A source that was never looked at; of one environment, or of all.
+    pub fn new(repository: Arc<dyn Repository>, trunk: String, only: Option<EnvironmentName>) -> Self {
         let (status, _) = watch::channel(SourceStatus::default());
-        Self { repository, trunk, branches: BTreeMap::new(), told: BTreeMap::new(), status }
+        Self { repository, trunk, only, branches: BTreeMap::new(), told: BTreeMap::new(), status }
     }
 
     /// How the source stands.
@@ -124,7 +125,17 @@ impl Source {
         };
         let mut news = Vec::new();
         let mut problems = Vec::new();
-        for environment in fleet.value.environments {
+        let environments = fleet.value.environments;
+        if let Some(only) = &self.only
+            && !environments.iter().any(|environment| environment.name == *only)
+        {
+            let known: Vec<&str> = environments.iter().map(|environment| environment.name.as_str()).collect();
+            return Err(format!("the fleet has no environment `{only}`, but {}", known.join(", ")));
+        }
+        let meant = |name: &EnvironmentName| self.only.as_ref().is_none_or(|only| only == name);
+        let environments: Vec<_> =
+            environments.into_iter().filter(|environment| meant(&environment.name)).collect();
+        for environment in environments {
             match self.environment(&environment.name, &environment.branch) {
                 Ok(Some(revision)) => news.push((environment.name, revision)),
                 Ok(None) => {}

@@ -6,6 +6,7 @@
 mod admission;
 mod approval;
 mod budget;
+mod changes;
 mod digest;
 mod release;
 mod settings;
@@ -24,6 +25,7 @@ use crate::wanted::Bundles;
 
 pub use admission::{Admission, Refusal, RolloutView, WaitingOn, admit};
 pub use approval::{PATIENCE, asks, overdue};
+pub use changes::{Change, Changes, Counts};
 pub use state::{State, StateError};
 
 /// What a plan is made from, beside what is desired.

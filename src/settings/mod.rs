@@ -47,7 +47,7 @@ pub struct ProcessSettings {
     pub state_folder: Sourced<PathBuf>,
     /// The file with the age identities that open secrets.
     pub age_key_file: Sourced<Option<PathBuf>>,
-    /// The kubeconfig whose contexts clusters name.
+    /// The kubeconfig of clusters whose definition names no file; relative files are beside it.
     pub kubeconfig: Sourced<Option<PathBuf>>,
     /// The Unix socket of the API; [`ProcessSettings::socket_path`] has its default.
     pub socket: Sourced<Option<PathBuf>>,
@@ -110,7 +110,7 @@ impl ProcessSettings {
             unread_variables: Vec::new(),
         };
         let unread_variables = reader.finish()?;
-        Ok(Self { unread_variables, ..settings })
+        Ok(Self { unread_variables, ..settings }.beside_their_file())
     }
 
     /// The Unix socket of the API: in the state folder unless it was said.
@@ -128,20 +128,36 @@ impl ProcessSettings {
         self.state_folder.value.join("repository.git")
     }
 
-    /// The same with relative paths taken from `folder`.
-    #[must_use]
-    pub fn relative_to(mut self, folder: &Path) -> Self {
-        self.state_folder.value = folder.join(&self.state_folder.value);
-        for path in [
-            &mut self.credentials_file.value,
-            &mut self.ssh_key_file.value,
-            &mut self.known_hosts_file.value,
-            &mut self.certificates_file.value,
-            &mut self.age_key_file.value,
-            &mut self.kubeconfig.value,
-            &mut self.socket.value,
-        ] {
-            *path = path.take().map(|path| folder.join(path));
+    /// The folder where a playground leaves kubeconfigs and the engine looks for them.
+    pub fn playground_folder(&self) -> PathBuf {
+        self.state_folder.value.join("playground")
+    }
+
+    /// The same with relative paths in the settings file taken from that file's folder: the process
+    /// may be started anywhere.
+    fn beside_their_file(mut self) -> Self {
+        fn folder(origin: &Origin) -> Option<&Path> {
+            match origin {
+                Origin::File { path } => Path::new(path).parent(),
+                Origin::Default | Origin::Environment { .. } | Origin::Flag { .. } => None,
+            }
+        }
+        if let Some(folder) = folder(&self.state_folder.origin) {
+            self.state_folder.value = folder.join(&self.state_folder.value);
+        }
+        let paths = [
+            &mut self.credentials_file,
+            &mut self.ssh_key_file,
+            &mut self.known_hosts_file,
+            &mut self.certificates_file,
+            &mut self.age_key_file,
+            &mut self.kubeconfig,
+            &mut self.socket,
+        ];
+        for setting in paths {
+            if let Some(folder) = folder(&setting.origin) {
+                setting.value = setting.value.take().map(|path| folder.join(path));
+            }
         }
         self
     }

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Layers, LogFormat, Origin, ProcessSettings};
@@ -52,7 +52,9 @@ allowLoopback: true
 logFormat: json
 log: sluice=debug
 ";
-    let settings = ProcessSettings::resolve(&layers(file, &[], &[])).unwrap().relative_to(Path::new("/srv"));
+    let mut said = layers(file, &[], &[]);
+    said.file.as_mut().unwrap().0 = "/srv/sluice.yaml".to_owned();
+    let settings = ProcessSettings::resolve(&said).unwrap();
     assert_eq!(settings.repository.value.as_deref(), Some("https://git.example.com/fleet.git"));
     assert_eq!((settings.branch.value.as_str(), settings.log.value.as_str()), ("trunk", "sluice=debug"));
     assert_eq!(settings.credentials_file.value, Some(PathBuf::from("/srv/git.yaml")));

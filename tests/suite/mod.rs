@@ -219,6 +219,7 @@ impl World {
         let url = RepositoryUrl::parse(self.repository().to_str().unwrap(), policy).unwrap();
         let store = Store::open(&self.folder.path().join("store.git"), url, StoreOptions::default()).unwrap();
         let engine = Engine::new(Parts {
+            only: None,
             ledger,
             clock: Arc::new(SystemClock),
             connect,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{StatusForm, TableOrJson};
+use super::{StatusForm, TableForm, TextForm};
 use crate::model::{AppKey, ClusterName, EnvironmentName};
 
 /// Which engine is talked to.
@@ -54,7 +54,7 @@ pub struct Process {
     /// The file with the age identities that open secrets
     #[arg(long, value_name = "FILE")]
     pub age_key_file: Option<String>,
-    /// The kubeconfig whose contexts clusters name
+    /// The kubeconfig of clusters whose definition names no file
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<String>,
     /// Where metrics and health are served, or `off` [default: 127.0.0.1:9190]
@@ -74,8 +74,11 @@ pub struct Process {
 /// `apply`
 #[derive(Debug, Args)]
 pub struct Apply {
-    /// A folder with sluice.yaml of one environment; without it the repository of the settings
+    /// A folder with sluice.yaml; without it the repository of the settings
     pub directory: Option<PathBuf>,
+    /// This environment only; needed with a folder where there are several
+    #[arg(short, long)]
+    pub environment: Option<EnvironmentName>,
     /// How long to wait until all is done
     #[arg(long, default_value = "30m", value_parser = crate::model::parse_duration)]
     pub timeout: std::time::Duration,
@@ -92,20 +95,50 @@ pub struct Run {
     pub process: Process,
 }
 
-/// `status`
-#[derive(Debug, Args)]
-pub struct Status {
+/// What an answer is about.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Scope {
     /// Of this app only, as tenant/app
     pub app: Option<AppKey>,
     /// Of this environment only
     #[arg(short, long)]
     pub environment: Option<EnvironmentName>,
-    /// The form of the answer
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: StatusForm,
     /// Which engine.
     #[command(flatten)]
     pub client: Client,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Of what.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: StatusForm,
+}
+
+/// `rollout list` and `release list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Of what.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: TableForm,
+}
+
+/// `history`
+#[derive(Debug, Args)]
+pub struct History {
+    /// Of what.
+    #[command(flatten)]
+    pub list: List,
+    /// At most so many entries, the newest
+    #[arg(short = 'n', long)]
+    pub limit: Option<usize>,
 }
 
 /// A command on an app.
@@ -125,7 +158,7 @@ pub struct OnApp {
 #[derive(Debug, Subcommand)]
 pub enum Rollout {
     /// List rollouts, the newest first
-    List(RolloutList),
+    List(List),
     /// Show one rollout
     Show(RolloutShow),
     /// Wait until a rollout has ended; ends with 1 if it did not succeed
@@ -136,17 +169,14 @@ pub enum Rollout {
     Retry(OnRollout),
 }
 
-/// `rollout list`
+/// A command on a rollout.
 #[derive(Debug, Args)]
-pub struct RolloutList {
-    /// Of this app only, as tenant/app
-    pub app: Option<AppKey>,
-    /// Of this environment only
+pub struct OnRollout {
+    /// The rollout's id, or tenant/app for the app's newest
+    pub rollout: String,
+    /// In this environment only
     #[arg(short, long)]
     pub environment: Option<EnvironmentName>,
-    /// The form of the answer
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: TableOrJson,
     /// Which engine.
     #[command(flatten)]
     pub client: Client,
@@ -155,92 +185,34 @@ pub struct RolloutList {
 /// `rollout show`
 #[derive(Debug, Args)]
 pub struct RolloutShow {
-    /// The rollout's id, or tenant/app for the app's newest
-    pub rollout: String,
-    /// In this environment only
-    #[arg(short, long)]
-    pub environment: Option<EnvironmentName>,
+    /// Which.
+    #[command(flatten)]
+    pub on: OnRollout,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: TableOrJson,
-    /// Which engine.
-    #[command(flatten)]
-    pub client: Client,
+    pub output: TextForm,
 }
 
 /// `rollout status`
 #[derive(Debug, Args)]
 pub struct RolloutStatus {
-    /// The rollout's id, or tenant/app for the app's newest
-    pub rollout: String,
-    /// In this environment only
-    #[arg(short, long)]
-    pub environment: Option<EnvironmentName>,
+    /// Which.
+    #[command(flatten)]
+    pub on: OnRollout,
     /// How long to wait; without it as long as it takes
     #[arg(long, value_parser = crate::model::parse_duration)]
     pub timeout: Option<std::time::Duration>,
-    /// Which engine.
-    #[command(flatten)]
-    pub client: Client,
-}
-
-/// A command on a rollout.
-#[derive(Debug, Args)]
-pub struct OnRollout {
-    /// The rollout's id, or tenant/app for the one that is open
-    pub rollout: String,
-    /// In this environment only
-    #[arg(short, long)]
-    pub environment: Option<EnvironmentName>,
-    /// Which engine.
-    #[command(flatten)]
-    pub client: Client,
 }
 
 /// Below `release`.
 #[derive(Debug, Subcommand)]
 pub enum Release {
-    /// List what each target runs, what is asked for, and what is held
-    List(ReleaseList),
+    /// List what each target runs, what it ran before, and what is held
+    List(List),
     /// Do not roll out what an app asks for now
     Hold(OnApp),
     /// Let what failed or was held be tried again
     Unhold(OnApp),
-}
-
-/// `release list`
-#[derive(Debug, Args)]
-pub struct ReleaseList {
-    /// Of this app only, as tenant/app
-    pub app: Option<AppKey>,
-    /// Of this environment only
-    #[arg(short, long)]
-    pub environment: Option<EnvironmentName>,
-    /// The form of the answer
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: TableOrJson,
-    /// Where the ledger is.
-    #[command(flatten)]
-    pub client: Client,
-}
-
-/// `history`
-#[derive(Debug, Args)]
-pub struct History {
-    /// Of this app only, as tenant/app
-    pub app: Option<AppKey>,
-    /// Of this environment only
-    #[arg(short, long)]
-    pub environment: Option<EnvironmentName>,
-    /// At most so many entries, the newest
-    #[arg(short = 'n', long)]
-    pub limit: Option<usize>,
-    /// The form of the answer
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: TableOrJson,
-    /// Where the ledger is.
-    #[command(flatten)]
-    pub client: Client,
 }
 
 /// Below `state`.
@@ -270,10 +242,7 @@ pub struct Playground {
     /// Names of clusters
     #[arg(long, value_delimiter = ',', value_name = "NAME,..")]
     pub clusters: Vec<ClusterName>,
-    /// Where kubeconfigs are written [default: playground in the state folder]
-    #[arg(long, value_name = "DIR")]
-    pub directory: Option<PathBuf>,
-    /// Where the state folder is.
+    /// Where kubeconfigs are written: `playground` in the state folder, where the engine looks.
     #[command(flatten)]
     pub client: Client,
 }

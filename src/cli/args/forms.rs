@@ -2,19 +2,30 @@
 
 use clap::ValueEnum;
 
+/// A form for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// JSON, indented.
+    Json,
+    /// One YAML document.
+    Yaml,
+}
+
 /// The form of an answer without columns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum TextOrJson {
+pub enum TextForm {
     /// For people
     #[default]
     Text,
     /// For machines
     Json,
+    /// For machines
+    Yaml,
 }
 
 /// The form of objects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum YamlOrJson {
+pub enum ObjectForm {
     /// YAML documents
     #[default]
     Yaml,
@@ -24,12 +35,14 @@ pub enum YamlOrJson {
 
 /// The form of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum TableOrJson {
+pub enum TableForm {
     /// For people
     #[default]
     Table,
     /// For machines
     Json,
+    /// For machines
+    Yaml,
 }
 
 /// The form of a status.
@@ -56,6 +69,27 @@ pub enum PlanForm {
     Diff,
     /// For machines
     Json,
+    /// For machines
+    Yaml,
     /// For pull requests
     Markdown,
 }
+
+macro_rules! for_machines {
+    ($($form:ident)*) => {
+        $(
+            impl $form {
+                /// The form for machines that it is, if it is one.
+                pub fn machine(self) -> Option<Machine> {
+                    match self {
+                        Self::Json => Some(Machine::Json),
+                        Self::Yaml => Some(Machine::Yaml),
+                        _ => None,
+                    }
+                }
+            }
+        )*
+    };
+}
+
+for_machines! { TextForm TableForm StatusForm PlanForm }

@@ -38,7 +38,7 @@ pub enum Command {
     /// Show what a commit would change, or approve a part of it
     #[command(args_conflicts_with_subcommands = true)]
     Plan(Plan),
-    /// Compare wanted objects with live ones
+    /// Compare live objects with what was accepted, or with a file
     Diff(Diff),
     /// Judge the health of objects
     Health(Health),
@@ -93,13 +93,14 @@ pub struct Validate {
     pub directory: PathBuf,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: TextOrJson,
+    pub output: TextForm,
 }
 
 /// `explain`
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A diagnostic code such as S0201, or a kind such as App; all codes without it
+    /// A diagnostic code such as S0201, a kind such as App or a field such as App.components; all codes
+    /// without it
     pub subject: Option<String>,
 }
 
@@ -120,7 +121,7 @@ pub struct Render {
     pub app: Option<AppKey>,
     /// The form of the objects
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: YamlOrJson,
+    pub output: ObjectForm,
 }
 
 /// `plan`
@@ -179,12 +180,21 @@ pub struct PlanApprove {
 /// `diff`
 #[derive(Debug, Args)]
 pub struct Diff {
-    /// What is wanted: objects in YAML or JSON; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    pub desired: String,
+    /// Of this app only, as tenant/app
+    #[arg(conflicts_with_all = ["desired", "live"])]
+    pub app: Option<AppKey>,
+    /// Of this environment only
+    #[arg(short, long, conflicts_with_all = ["desired", "live"])]
+    pub environment: Option<EnvironmentName>,
+    /// On this cluster only
+    #[arg(short, long, conflicts_with_all = ["desired", "live"])]
+    pub cluster: Option<ClusterName>,
+    /// What is wanted: objects in YAML or JSON; `-` is standard input. With it no engine is asked
+    #[arg(long, value_name = "FILE", requires = "live")]
+    pub desired: Option<String>,
     /// What is there, likewise
-    #[arg(long, value_name = "FILE")]
-    pub live: String,
+    #[arg(long, value_name = "FILE", requires = "desired")]
+    pub live: Option<String>,
     /// Fields that belong to others, as JSON pointers (`*` stands for any one part)
     #[arg(long, value_name = "POINTER", value_delimiter = ',')]
     pub ignore: Vec<String>,
@@ -193,7 +203,10 @@ pub struct Diff {
     pub exit_code: bool,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: TextOrJson,
+    pub output: TextForm,
+    /// Which engine.
+    #[command(flatten)]
+    pub engine: Client,
 }
 
 /// `health`
@@ -204,7 +217,7 @@ pub struct Health {
     pub filename: String,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: TableOrJson,
+    pub output: TableForm,
 }
 
 /// `schema`
@@ -226,5 +239,5 @@ pub struct Completions {
 pub struct Version {
     /// The form of the answer
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: TextOrJson,
+    pub output: TextForm,
 }

@@ -14,7 +14,6 @@ use super::watch::{self, unsettled, until};
 use crate::accepted::{Failure as ReleaseFailure, Outcome};
 use crate::cli::console::{Console, Paint};
 use crate::cli::failure::Failure;
-use crate::cli::table::Table;
 use crate::engine::environment::{MoveStatus, Sync};
 use crate::model::{AppKey, EnvironmentName};
 
@@ -81,7 +80,7 @@ pub async fn bring_up(stage: &Stage, console: &mut Console) -> Result<(), Failur
     let heads: Vec<String> = clusters.iter().map(|name| name.to_uppercase()).collect();
     let mut headings = vec!["   APP"];
     headings.extend(heads.iter().map(String::as_str));
-    let mut table = Table::new(&headings);
+    let mut table = console.table(&headings);
     for (app, cells) in &rows {
         let name = format!("   {app}");
         let row = clusters.iter().map(|cluster| cells.get(cluster.as_str()).map_or("-", String::as_str));

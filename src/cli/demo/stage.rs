@@ -136,7 +136,7 @@ impl Stage {
         let watch = git::watch_repository(&folder.repository(), &wake)
             .map_err(world("watch the fleet repository"))?;
         let metrics = Arc::new(Metrics::default());
-        let clients = KubeConnect { playground: Some(folder.access()) };
+        let clients = KubeConnect { playground: Some(folder.access()), kubeconfig: None };
         let parts = Parts {
             ledger: ledger.clone(),
             clock: Arc::new(SystemClock),
@@ -144,6 +144,7 @@ impl Stage {
             keys: Arc::new(company::keys().map_err(world("read the example's key"))?),
             repository: Arc::new(open_store(&folder)?),
             trunk: company::DEV.to_owned(),
+            only: None,
             poll: Poll::new(POLL, "demo"),
             wake,
         };

@@ -3,22 +3,21 @@
 //! With a folder nothing but files is read: what was accepted comes from `--state`, or nothing was.
 //! Without one the running engine is asked for the plan as it stands.
 
-mod changes;
 mod text;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::args::{self, PlanForm};
+use super::client::Client;
 use super::console::Console;
 use super::failure::Failure;
 use super::fleet::Fleet;
 use crate::accepted::Accepted;
 use crate::model::EnvironmentName;
-use crate::plan::{Planning, State, plan};
+use crate::plan::{Changes, Planning, State, plan};
 use crate::wanted::Bundles;
 
-use changes::Changes;
 use text::View;
 
 /// The largest state that is read.
@@ -86,27 +85,25 @@ fn fleet_environment(
 }
 
 fn pending(args: &args::PlanShow, console: &mut Console) -> Result<(), Failure> {
-    let status = super::client::status(&args.client)?;
-    let environment = super::fleet::choose(status.environments.keys(), args.environment.as_ref())?;
-    let status = &status.environments[&environment];
-    let Some(plan) = &status.pending else {
-        return match args.output {
-            PlanForm::Json => console.json(&serde_json::Value::Null),
-            _ => console.line("nothing changes"),
+    let client = Client::new(&args.client)?;
+    let environment = client.environment(args.environment.as_ref())?;
+    let pending = client.plan(&environment)?;
+    let Some(plan) = &pending.plan else {
+        return match args.output.machine() {
+            Some(form) => console.machine(form, &serde_json::Value::Null),
+            None => {
+                console.line("nothing is planned yet: Git was not read, or not every cluster has answered")
+            }
         };
     };
-    if args.output == PlanForm::Diff {
-        let failure = Failure::usage("the engine tells a plan without the objects in it");
-        let help = "give the folder and what was accepted: sluice plan DIR --state FILE -o diff";
-        return Err(failure.help(help));
-    }
-    let view = View { plan, changes: BTreeMap::new(), admissions: &status.admissions };
+    let view = View { plan, changes: pending.changes, admissions: &pending.admissions };
     print(&view, args.output, console)
 }
 
 fn print(view: &View<'_>, form: PlanForm, console: &mut Console) -> Result<(), Failure> {
     match form {
         PlanForm::Json => console.json(view.plan),
+        PlanForm::Yaml => console.yaml(view.plan),
         PlanForm::Table => console.print(&view.table(console)),
         PlanForm::Diff => console.print(&view.diff(console.colour())),
         PlanForm::Markdown => console.print(&view.markdown()),

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::changes::{Change, Changes, Counts};
 use super::short;
 use crate::cli::console::{Console, Paint};
-use crate::cli::table::Table;
 use crate::diff::render_text;
 use crate::model::{ApprovalNeed, Part, PartKey, Plan, TargetKey, Work};
-use crate::plan::Admission;
+use crate::plan::{Admission, Change, Changes, Counts};
 
 /// A plan and what is known about it.
 pub struct View<'a> {
@@ -27,7 +25,7 @@ impl View<'_> {
         if self.plan.parts.is_empty() {
             return "nothing changes\n".to_owned();
         }
-        let mut table = Table::new(&["PART", "CHANGES", "STRATEGY", "WHERE", "STATE", "DIGEST"]);
+        let mut table = console.table(&["PART", "CHANGES", "STRATEGY", "WHERE", "STATE", "DIGEST"]);
         for part in &self.plan.parts {
             let state = self.state(part);
             let paint = if part.approvals.is_empty() { Paint::Faint } else { Paint::Attention };

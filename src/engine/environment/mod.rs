@@ -6,6 +6,7 @@
 mod approve;
 mod driver;
 mod record;
+mod snapshot;
 mod staff;
 mod status;
 mod sync;
@@ -34,6 +35,7 @@ use crate::rollout::{Event, Phase, Rollout};
 use crate::wanted::Bundles;
 
 pub use record::{ClusterEvent, RecordError, RolloutRecord, last_facts};
+pub use snapshot::Snapshot;
 pub use staff::Workers;
 pub use status::{AppStatus, ClusterStatus, EnvironmentStatus, MoveStatus, RolloutStatus};
 pub use sync::Sync;
@@ -56,6 +58,8 @@ pub enum Message {
     },
     /// A cluster said what it serves, or that it does not answer.
     Cluster(ClusterName, Result<ClusterFacts, String>),
+    /// Somebody wants to see everything.
+    Snapshot(oneshot::Sender<Box<Snapshot>>),
     /// A person commands.
     Command {
         /// What.
@@ -254,6 +258,11 @@ impl Environment {
                 self.has_seen(cluster, task)?;
             }
             Message::Cluster(name, facts) => self.cluster_says(name, facts)?,
+            Message::Snapshot(answer) => {
+                // Who asked may have gone away. Nothing has changed.
+                let _ = answer.send(Box::new(self.snapshot()));
+                return Ok(());
+            }
             Message::Command { command, by, answer } => {
                 let result = self.command(&command, &by);
                 // Who asked may have gone away; what was done stays done.

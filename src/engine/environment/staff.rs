@@ -64,6 +64,8 @@ impl Environment {
             task.send_modify(|task| task.number += 1);
             self.ports.workers.hire(name, access, task.subscribe());
             self.staffed.insert(name.clone(), access.clone());
+            // What was said of another access does not hold for this one.
+            self.away.remove(name);
         }
     }
 

@@ -86,7 +86,9 @@ impl Environment {
             .iter()
             .find(|cluster| moves.is_empty() || moves.keys().any(|key| key.target.cluster == **cluster));
         if let Some(cluster) = unseen {
-            return (Sync::Waiting, format!("the cluster {cluster} has not answered yet"));
+            let how =
+                if self.away.contains_key(cluster) { "does not answer" } else { "has not answered yet" };
+            return (Sync::Waiting, format!("the cluster {cluster} {how}"));
         }
         if let Some(key) = moves.keys().find(|key| self.away.contains_key(&key.target.cluster)) {
             return (Sync::Waiting, format!("the cluster {} does not answer", key.target.cluster));

@@ -10,10 +10,10 @@ mod converge;
 mod evidence;
 mod held;
 mod inventory;
-mod objects;
+pub(super) mod objects;
 mod prune;
 pub mod run;
-mod yielded;
+pub(super) mod yielded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -184,7 +184,7 @@ pub(super) async fn ask(
 }
 
 /// The digest of what a write could change: all but status and what the server counts.
-fn comparable(object: &Manifest) -> ContentDigest {
+pub(in crate::engine) fn comparable(object: &Manifest) -> ContentDigest {
     let mut value = object.as_value().clone();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("status");

@@ -60,6 +60,9 @@ pub async fn run(mut bench: Bench) {
             Ok(()) => return,
             Err(error) => error,
         };
+        if bench.stop.is_cancelled() {
+            return;
+        }
         tracing::warn!(cluster = %bench.name, error = %failed, "the cluster can't be worked on");
         let message = Message::Cluster(bench.name.clone(), Err(failed));
         if bench.messages.send(message).await.is_err() {

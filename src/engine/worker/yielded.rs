@@ -13,7 +13,7 @@ use crate::diff;
 use crate::model::{FIELD_MANAGER, Manifest, SCALE_MANAGER};
 
 /// The object as it is applied, given what is live.
-pub(super) fn to_owners(
+pub(in crate::engine) fn to_owners(
     rendered: &Arc<Manifest>,
     live: Option<&Manifest>,
     owned_elsewhere: &BTreeSet<String>,

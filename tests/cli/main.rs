@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't prepare its place has failed")]
 
+mod engine;
+mod playground;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -91,6 +94,7 @@ fn wrong_words_are_answered_with_the_right_ones() {
         ("init fleet", 2, &["error: the folder `fleet` is not empty", "help: "]),
         ("explain S9999", 2, &["there is no code and no kind `S9999`", "help: "]),
         ("explain Ap", 2, &["did you mean `App`?"]),
+        ("explain App.componets", 2, &["App has no field `componets`", "did you mean `components`?"]),
         ("schema GateTemplate", 2, &["not supported yet"]),
         ("schema Tenent", 2, &["there is no kind `Tenent`", "did you mean `Tenant`?"]),
         ("render fleet -e dve", 2, &["there is no environment `dve`", "did you mean `dev`?"]),
@@ -110,6 +114,7 @@ fn wrong_words_are_answered_with_the_right_ones() {
         ("run", 2, &["no fleet repository is named", "--repository"]),
         ("run --poll-interval soon", 2, &["the settings are wrong", "`poll-interval` (--poll-interval)"]),
         ("run --config none.yaml", 2, &["can't read the settings in `none.yaml`"]),
+        // What was refused above has made nothing.
         ("history", 2, &["there is no ledger in `.sluice/ledger`", "--state-folder"]),
         ("state export", 2, &["there is no ledger"]),
         (
@@ -137,6 +142,8 @@ fn what_the_program_knows_of_itself() {
         ("explain", &["S0201", "S0701"]),
         ("explain s0201", &["S0201: YAML that can't be read", "Kubernetes reads it"]),
         ("explain app", &["App (sluice.dev/v1alpha1)", "grayRelease", "sluice schema App"]),
+        ("explain App.components.replicas", &["App.components.replicas (integer)", "How many pods"]),
+        ("explain Cluster.zone", &["dmz", "Between the firewalls"]),
         ("schema", &["App\n", "GrayRelease\n"]),
         ("completions bash", &["complete -F _sluice"]),
     ] {
@@ -313,124 +320,4 @@ fn a_reader_that_goes_away_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(text(&output.stderr), "");
-}
-
-/// A child that is told to stop when the test ends, however it ends.
-struct Running(std::process::Child);
-
-impl Running {
-    fn tell(&self, signal: &str) {
-        let told = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
-        assert!(told.success());
-    }
-
-    /// Waits for the end; gives the exit code.
-    fn end(mut self) -> Option<i32> {
-        self.0.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Place {
-    /// Starts the program and waits for the line that says that it is up.
-    fn start(&self, args: &str, talk: bool, up: &str) -> Running {
-        use std::io::{BufRead, BufReader};
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
-        command.args(args.split_whitespace()).current_dir(self.path()).env_clear();
-        let mut child = match talk {
-            true => command.stderr(std::process::Stdio::piped()).spawn().unwrap(),
-            false => command.stdout(std::process::Stdio::piped()).spawn().unwrap(),
-        };
-        let lines: Box<dyn std::io::Read + Send> = match talk {
-            true => Box::new(child.stderr.take().unwrap()),
-            false => Box::new(child.stdout.take().unwrap()),
-        };
-        let child = Running(child);
-        let mut lines = BufReader::new(lines).lines();
-        let mut seen = Vec::new();
-        let found = lines.by_ref().map_while(Result::ok).any(|line| {
-            seen.push(line.clone());
-            line.contains(up)
-        });
-        assert!(found, "`sluice {args}` ended without `{up}`: {seen:?}");
-        // Read on, so that the child never waits for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        child
-    }
-}
-
-#[test]
-fn a_folder_is_applied_and_an_engine_takes_over() {
-    let place = Place::with_fleet();
-    let playground = place.start("playground fleet", false, "kubectl --kubeconfig");
-    place.check("apply fleet --timeout 60s --log off", 0, &["dev shop/web Synced"], &[]);
-    // A second pass finds nothing to do, and starts no rollout.
-    place.check("apply fleet --timeout 60s --log off", 0, &["dev shop/web Synced"], &[]);
-    let history = place.json("history shop/web -o json", 0);
-    let events: Vec<&str> =
-        history.as_array().unwrap().iter().map(|one| one["event"].as_str().unwrap()).collect();
-    assert_eq!(events, ["settings", "rolloutStarted", "rolloutEnded"]);
-    place.check("history shop/wbe", 1, &[], &["did you mean `shop/web`?"]);
-    place.check("release list", 0, &["registry.example.com/shop/web:1.0.0"], &[]);
-    let state = place.check("state export", 0, &["\"accepted\""], &[]);
-    place.write("state.json", &state);
-    place.check("plan fleet --state state.json", 0, &["nothing changes"], &[]);
-    place.edit(&format!("fleet/{APP}"), "web:1.0.0", "web:1.0.1");
-    place.check("plan fleet --state state.json -o diff", 0, &["-", "web:1.0.0", "+", "web:1.0.1"], &[]);
-
-    let commit = |message: &str| {
-        let files = ["sluice.yaml", "platform/clusters.yaml", "platform/tenants/shop.yaml", APP];
-        let files: std::collections::BTreeMap<String, Option<Vec<u8>>> = files
-            .iter()
-            .map(|path| {
-                let bytes = std::fs::read(place.path().join("fleet").join(path)).unwrap();
-                ((*path).to_owned(), Some(bytes))
-            })
-            .collect();
-        let author = sluice::git::Author {
-            name: "Ada".to_owned(),
-            email: "ada@acme.example".to_owned(),
-            time: "2026-01-01T00:00:00Z".parse().unwrap(),
-        };
-        let repository = place.path().join("repository");
-        sluice::git::create_repository(&repository, "main").unwrap();
-        sluice::git::commit_files(&repository, "main", &files, message, &author).unwrap();
-    };
-    commit("one");
-    let engine = place.start("run --repository repository --listen off", true, "the engine runs");
-    place.check("sync", 0, &["main "], &[]);
-    place.check(
-        "rollout status shop/web --timeout 60s",
-        0,
-        &["shop/web successfully rolled out (dev-2)"],
-        &[],
-    );
-    place.check("rollout list shop/web", 0, &["dev-2", "dev-1", "Succeeded"], &[]);
-    place.check("rollout show dev-2", 0, &["strategy     rolling"], &[]);
-    place.check("rollout abort dev-2", 1, &[], &["the rollout dev-2 has ended: Succeeded"]);
-    place.check("rollout show dev-9", 1, &[], &["there is no such rollout"]);
-    place.check("status", 0, &["shop/web", "dev"], &[]);
-    assert_eq!(place.json("status -o json", 0)["environments"]["dev"]["environment"], "dev");
-    place.check("plan", 0, &["nothing changes"], &[]);
-    place.check("plan approve prune:shop/web", 1, &[], &["has no part prune:shop/web"]);
-    place.check("suspend shop/wbe", 1, &[], &["did you mean `shop/web`?"]);
-    place.check("suspend shop/web", 0, &["shop/web is suspended"], &[]);
-    place.check("status shop/web", 0, &["Suspended"], &[]);
-    place.check("resume shop/web", 0, &["shop/web goes on"], &[]);
-    place.check("resume shop/web", 1, &[], &["shop/web is not suspended"]);
-    let held = format!("process {} holds the ledger", engine.0.id());
-    place.check("apply fleet --log off", 1, &[], &[&held, "sluice sync"]);
-    place.check("run --repository repository --listen off --log off", 1, &[], &[&held]);
-    engine.tell("-TERM");
-    assert_eq!(engine.end(), Some(0));
-    assert!(!place.path().join(".sluice/sluice.sock").exists());
-    playground.tell("-INT");
-    assert_eq!(playground.end(), Some(0));
-    assert!(!place.path().join(".sluice/playground/local.kubeconfig").exists());
 }

@@ -1,15 +1,19 @@
 //! What the parts of a plan change, object by object, where what was accepted is at hand.
+//!
+//! Values of Secrets are masked before they get here: changes are for people, and travel.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::State;
 use crate::compile::{Desired, DesiredState};
+use crate::diff::mask_secret;
 use crate::model::{Manifest, ObjectKey, Part, Replicas, SEALED_FIELD, Settings, TargetKey, Work};
-use crate::plan::State;
 
 /// What a part changes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Changes {
     /// Objects that come, change or go.
     pub objects: Vec<Change>,
@@ -18,15 +22,18 @@ pub struct Changes {
 }
 
 /// An object that comes, changes or goes.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Change {
     /// Where.
     pub target: TargetKey,
     /// Which.
     pub key: ObjectKey,
-    /// What was accepted.
+    /// What was accepted; none if the object is new, or if it is gone from the records too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Manifest>,
-    /// What is desired.
+    /// What is desired; none if the object goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Manifest>,
 }
 
@@ -80,7 +87,7 @@ impl Changes {
                     changes.objects.extend(keys.iter().map(|key| Change {
                         target: target.clone(),
                         key: key.clone(),
-                        before: accepted_object(state, target, key),
+                        before: mask_secret(None, accepted_object(state, target, key).as_ref()).1,
                         after: None,
                     }));
                 }
@@ -98,6 +105,7 @@ impl Changes {
         for key in keys {
             let (before, after) = (before.remove(&key), after.remove(&key));
             if before != after {
+                let (after, before) = mask_secret(after.as_ref(), before.as_ref());
                 self.objects.push(Change { target: target.clone(), key, before, after });
             }
         }
