@@ -1,6 +1,7 @@
 //! Kubernetes objects as JSON, and their keys.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -67,9 +68,18 @@ impl fmt::Display for ObjectKey {
 }
 
 /// A Kubernetes object as JSON, with `apiVersion`, `kind` and `metadata.name` in place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Value", into = "Value")]
-pub struct Manifest(Value);
+///
+/// Clones share their content until one of them is changed: what is desired, accepted, stored and
+/// wanted holds the same thousands of objects.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct Manifest(Arc<Value>);
+
+impl Serialize for Manifest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
 
 impl Manifest {
     /// Checks that `value` is a Kubernetes object with a name.
@@ -88,7 +98,7 @@ impl Manifest {
                 return Err(ManifestError::Missing(field));
             }
         }
-        Ok(Self(value))
+        Ok(Self(Arc::new(value)))
     }
 
     fn text(&self, pointer: &str) -> Option<&str> {
@@ -178,7 +188,7 @@ impl Manifest {
     /// The object as JSON, to change in place. Who changes it keeps `apiVersion`, `kind` and
     /// `metadata.name` in place.
     pub fn as_value_mut(&mut self) -> &mut Value {
-        &mut self.0
+        Arc::make_mut(&mut self.0)
     }
 
     /// The object's top-level fields.
@@ -188,7 +198,7 @@ impl Manifest {
 
     /// The object as JSON.
     pub fn into_value(self) -> Value {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 }
 
@@ -201,6 +211,6 @@ impl TryFrom<Value> for Manifest {
 
 impl From<Manifest> for Value {
     fn from(manifest: Manifest) -> Value {
-        manifest.0
+        manifest.into_value()
     }
 }

@@ -15,6 +15,7 @@ impl Environment {
         let message = match command {
             Command::Sync {} => {
                 self.look += 1;
+                self.stale = true;
                 "looking now".to_owned()
             }
             Command::Suspend { app, .. } => {

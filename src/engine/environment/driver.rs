@@ -97,6 +97,7 @@ impl Environment {
         let record = RolloutRecord { event: event.clone(), allocations: allocations(&effects) };
         let sequence = self.append_rollout(id, expected, now, &record)?;
         tracing::debug!(rollout = %id, phase = ?after.phase, "a rollout moved");
+        self.stale = true;
         if let Some(driver) = self.rollouts.get_mut(id) {
             driver.rollout = after;
             driver.sequence = sequence;

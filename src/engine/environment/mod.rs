@@ -43,6 +43,10 @@ pub use sync::Sync;
 /// How often one looks at the clock. Every limit of a rollout is counted in seconds.
 const TICK: Duration = Duration::from_secs(1);
 
+/// So many messages are taken in before one looks again. Under load more are waiting, so that the
+/// work for each grows less; a person's command waits no longer than these take.
+const AT_ONCE: usize = 64;
+
 /// What happened.
 pub enum Message {
     /// Git says something else.
@@ -143,6 +147,8 @@ pub struct Environment {
     staffed: BTreeMap<ClusterName, Access>,
     status: watch::Sender<Arc<EnvironmentStatus>>,
     look: u64,
+    /// Whether what was planned and handed out may no longer be what follows.
+    stale: bool,
 }
 
 impl Environment {
@@ -172,6 +178,7 @@ impl Environment {
             staffed: BTreeMap::new(),
             status,
             look: 0,
+            stale: true,
         };
         environment.recover()?;
         environment.staff();
@@ -204,13 +211,17 @@ impl Environment {
     ) -> Result<(), RecordError> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut waiting = Vec::new();
         loop {
             self = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                message = messages.recv() => match message {
-                    Some(message) => self.off_thread(|environment| environment.handle(message)).await?,
-                    None => return Ok(()),
+                taken = messages.recv_many(&mut waiting, AT_ONCE) => match taken {
+                    0 => return Ok(()),
+                    _ => {
+                        let all = std::mem::take(&mut waiting);
+                        self.off_thread(|environment| environment.handle_all(all)).await?
+                    }
                 },
                 _ = tick.tick() => match self.is_due() {
                     true => self.off_thread(Self::tick).await?,
@@ -239,7 +250,7 @@ impl Environment {
 
     /// Whether the time alone may change something.
     fn is_due(&self) -> bool {
-        !self.rollouts.is_empty() || !overdue(&self.accepted, self.now()).is_empty()
+        self.stale || !self.rollouts.is_empty() || !overdue(&self.accepted, self.now()).is_empty()
     }
 
     /// Takes in one message and everything that follows from it.
@@ -247,13 +258,26 @@ impl Environment {
     /// # Errors
     /// The ledger can't be written.
     pub fn handle(&mut self, message: Message) -> Result<(), RecordError> {
+        self.handle_all(vec![message])
+    }
+
+    /// Takes in messages in their order, and then once everything that follows from them: looking
+    /// again costs the same after one as after many.
+    fn handle_all(&mut self, messages: Vec<Message>) -> Result<(), RecordError> {
+        for message in messages {
+            self.take(message)?;
+        }
+        self.look_again()
+    }
+
+    fn take(&mut self, message: Message) -> Result<(), RecordError> {
         match message {
             Message::Source(source) => {
                 self.source = Some(*source);
                 self.compile()?;
             }
             Message::Reports { cluster, task, reports } => {
-                self.away.remove(&cluster);
+                self.stale |= self.away.remove(&cluster).is_some();
                 self.observe(reports)?;
                 self.has_seen(cluster, task)?;
             }
@@ -269,7 +293,7 @@ impl Environment {
                 let _ = answer.send(result);
             }
         }
-        self.look_again()
+        Ok(())
     }
 
     /// Looks at the clock: open rollouts, and who waits for an approval.
@@ -295,10 +319,10 @@ impl Environment {
     ) -> Result<(), RecordError> {
         match says {
             Err(message) => {
-                self.away.insert(name, message);
+                self.stale |= self.away.insert(name, message).is_none();
             }
             Ok(facts) => {
-                self.away.remove(&name);
+                self.stale |= self.away.remove(&name).is_some();
                 if self.facts.clusters.get(&name) != Some(&facts) {
                     self.record_facts(&name, &facts)?;
                     self.facts.clusters.insert(name, facts);
@@ -326,6 +350,7 @@ impl Environment {
         let rules = compile::environment_of(&source.platform, &self.name);
         let budget = rules.map(|rules| rules.deletion_budget).unwrap_or_default();
         self.compiled = Some(Compiled { desired, diagnostics, budget });
+        self.stale = true;
         Ok(())
     }
 
@@ -352,12 +377,16 @@ impl Environment {
         for event in overdue(&self.accepted, self.now()) {
             self.append(&event)?;
         }
+        let stale = self.stale;
         for _ in 0..ROUNDS {
-            if !self.plan_and_admit()? {
+            if !std::mem::take(&mut self.stale) {
                 break;
             }
+            self.stale = self.plan_and_admit()?;
         }
-        self.publish();
+        if stale {
+            self.publish();
+        }
         self.tell();
         Ok(())
     }

@@ -66,6 +66,7 @@ impl Environment {
         let body = serde_json::to_value(event).expect("an event is JSON");
         self.sequence = self.ports.ledger.append(&stream, self.sequence, self.ports.epoch, &[(now, body)])?;
         self.accepted.fold(event, now);
+        self.stale = true;
         Ok(())
     }
 
