@@ -99,3 +99,20 @@ stories! {
     the_data_of_a_removed_app_goes_when_agreed "agreed";
     a_denial_in_mid_rollout_brings_all_back "midrollout";
 }
+
+/// What the built-in shapes join, so that one stands for several kinds: they allow more than a cluster.
+const JOINED: &str = "\
+more in PersistentVolumeClaimSpec.resources: claims
+more in PodSpec.containers: targetContainerName
+more in UpdateStrategy.rollingUpdate: maxSurge
+more in UpdateStrategy.rollingUpdate: partition
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_built_in_shapes_are_those_of_the_cluster() {
+    let plane = tokio::task::spawn_blocking(controlplane::shared).await.unwrap();
+    let Some(plane) = plane else { return };
+    let site = site(plane, "shapes").await;
+    let found = suite::shapes::differences((site.clusters["east"].connect)().unwrap().as_ref()).await;
+    assert_eq!(found, JOINED);
+}

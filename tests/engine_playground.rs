@@ -57,3 +57,9 @@ stories! {
     one_bad_target_brings_all_back: "east" "west";
     a_cluster_that_is_away_leaves_others_going: "east" "west";
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shapes_that_it_publishes_are_those_that_are_built_in() {
+    let site = Site::playground(&["east"]).await;
+    assert_eq!(suite::shapes::differences((site.clusters["east"].connect)().unwrap().as_ref()).await, "");
+}

@@ -28,9 +28,9 @@ struct Index {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Entry {
-    server_relative_url: String,
+    #[serde(rename = "serverRelativeURL")]
+    address: String,
 }
 
 /// What was read last: the documents by their addresses, hashes included, and what came of them.
@@ -40,12 +40,12 @@ pub(super) struct LastRead(Mutex<Option<(BTreeMap<String, String>, KnownSchema)>
 /// The schema of the kinds that `facts` names; none where the API server does not publish it.
 pub(super) async fn schema(cluster: &KubeCluster, facts: &ClusterFacts) -> Option<KnownSchema> {
     let index = match cluster.send(Call::get("/openapi/v3".to_owned())).await {
-        Ok(value) => serde_json::from_value::<Index>(value).ok()?,
-        Err(error) => {
-            tracing::debug!(%error, "the API server does not publish the shape of its kinds");
-            return None;
-        }
+        Ok(value) => serde_json::from_value::<Index>(value).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
+    let index = index
+        .map_err(|error| tracing::warn!(%error, "the API server does not publish the shape of its kinds"))
+        .ok()?;
     let served: BTreeSet<(String, &str)> =
         facts.resources.iter().map(|held| (held.api_version(), held.kind.as_str())).collect();
     let groups: BTreeSet<&str> = served.iter().map(|(api_version, _)| api_version.as_str()).collect();
@@ -56,7 +56,7 @@ pub(super) async fn schema(cluster: &KubeCluster, facts: &ClusterFacts) -> Optio
             let group = path.strip_prefix("apis/").or_else(|| path.strip_prefix("api/"));
             group.is_some_and(|group| groups.contains(group))
         })
-        .map(|(path, entry)| (path, entry.server_relative_url))
+        .map(|(path, entry)| (path, entry.address))
         .take(MOST_DOCUMENTS)
         .collect();
     let last = cluster.schema.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

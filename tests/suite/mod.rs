@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod life;
 pub mod neutral;
 pub mod process;
+pub mod shapes;
 pub mod site;
 pub mod stage;
 pub mod stories;

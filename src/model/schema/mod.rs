@@ -158,6 +158,13 @@ impl Schema {
         self.named(self.kinds.get(api_version)?.get(kind)?)
     }
 
+    /// Every kind with its type: `apiVersion`, kind, type.
+    pub fn kinds(&self) -> impl Iterator<Item = (&str, &str, &Struct)> {
+        let all =
+            self.kinds.iter().flat_map(|(version, kinds)| kinds.iter().map(move |held| (version, held)));
+        all.filter_map(|(version, (kind, name))| Some((version.as_str(), kind.as_str(), self.named(name)?)))
+    }
+
     /// Whether a value of this type is replaced and owned as a whole.
     pub fn is_atomic(&self, kind: &Type) -> bool {
         match kind {

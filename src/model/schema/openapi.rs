@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::notation::{plain, text_type};
@@ -61,7 +60,7 @@ struct Node {
     any_of: Vec<Node>,
     #[serde(rename = "enum")]
     words: Vec<Value>,
-    default: Option<IgnoredAny>,
+    default: Option<Value>,
     #[serde(rename = "x-kubernetes-preserve-unknown-fields")]
     preserves: bool,
     #[serde(rename = "x-kubernetes-int-or-string")]
@@ -215,8 +214,13 @@ impl<'a> Reading<'a> {
         let mut fields = BTreeMap::new();
         for (field, inner) in properties {
             let kind = self.convert(inner, name);
-            // What has a default is filled in before anybody misses it.
-            let required = required.contains(field.as_str()) && inner.default.is_none();
+            // What has a default is filled in before anybody misses it. Of Kubernetes' own types the
+            // zero of the programming language is published as a default, and missed all the same.
+            let filled = match &inner.default {
+                Some(default) => !(is_native(name) && is_zero(default)),
+                None => false,
+            };
+            let required = required.contains(field.as_str()) && !filled;
             fields.insert(field.clone(), Field { required, ..plain(kind) });
         }
         if node.embedded {
@@ -288,6 +292,23 @@ impl<'a> Reading<'a> {
             (_, Some(Additional::Flag(_)) | None) if atomic => Type::AnyAtomic,
             (_, Some(Additional::Flag(_)) | None) => Type::Any,
         }
+    }
+}
+
+/// Whether a type is one of Kubernetes itself, written in its programming language.
+fn is_native(name: &str) -> bool {
+    let homes = ["api.", "apimachinery.", "apiextensions-apiserver.", "kube-aggregator."];
+    name.strip_prefix("io.k8s.").is_some_and(|rest| homes.iter().any(|home| rest.starts_with(home)))
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
     }
 }
 

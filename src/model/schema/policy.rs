@@ -128,7 +128,7 @@ PriorityClass scheduling.k8s.io/v1 PriorityClass
   description str
   globalDefault bool0
   preemptionPolicy str =PreemptLowerPriority
-  value! int
+  value int0
 Scale autoscaling/v1 Scale
   spec ScaleSpec
   status any

@@ -108,6 +108,26 @@ fn objects_inside_objects_get_names_and_references_may_go_in_circles() {
 }
 
 #[test]
+fn a_zero_that_kubernetes_publishes_as_default_is_missed_all_the_same() {
+    for (home, default, mark) in [
+        ("io.k8s.api.x.v1.Thing", json!(""), "!"),
+        ("io.k8s.api.x.v1.Thing", json!("TCP"), ""),
+        ("example.x.v1.Thing", json!(""), ""),
+        ("example.x.v1.Thing", Value::Null, "!"),
+    ] {
+        let mut field = json!({"type": "string"});
+        if !default.is_null() {
+            field["default"] = default.clone();
+        }
+        let schemas = json!({home: {
+            "type": "object", "properties": {"a": field}, "required": ["a"],
+            "x-kubernetes-group-version-kind": [{"group": "x", "version": "v1", "kind": "Thing"}],
+        }});
+        assert_eq!(reduced(schemas), format!("{home} x/v1 Thing\n  a{mark} str\n"), "{default}");
+    }
+}
+
+#[test]
 fn documents_that_disagree_on_a_type_keep_their_own() {
     let document = |version: &str, kind: &str, field: &str| {
         json!({"components": {"schemas": {
