@@ -14,6 +14,9 @@ const LEAST_ENTRY_BYTES: usize = 28;
 /// The longest name that Git hosts take, with mode and id. Bounds a tree object by its entries.
 const MOST_ENTRY_BYTES: usize = 4_096 + 28;
 
+/// The largest object of a folder that is read: what a fetch takes.
+const FOLDER_BYTES: usize = 16 << 20;
+
 /// What is wrong with a tree object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the tree object is malformed at byte {0}")]
@@ -46,7 +49,7 @@ impl Source for Objects<'_> {
         if kind != ObjectType::Tree {
             return Err(unreadable("read the folder", path, git2::Error::from_str("the object is no tree")));
         }
-        if size > limit.saturating_mul(MOST_ENTRY_BYTES) {
+        if size > limit.saturating_mul(MOST_ENTRY_BYTES).min(FOLDER_BYTES) {
             return Ok(None);
         }
         let object = self.odb.read(*id).map_err(|error| unreadable("read the folder", path, error))?;

@@ -60,6 +60,17 @@ fn f17_aliases_that_multiply_are_over_the_budget() {
     refused(b"a: &a [1, *a]\n", "1:11 S0201 this alias stands inside what it repeats");
 }
 
+/// What the budget lets through at most: every node in a collection that has grown to twice what it
+/// holds, all the text, and the file itself.
+#[test]
+fn f17_the_budget_itself_is_under_fifty_megabytes() {
+    let limits = Limits::default();
+    // A field counts as two: its key and its value.
+    let field = std::mem::size_of::<(Key, Node)>();
+    let nodes = limits.nodes / 2 * field;
+    assert!(nodes + limits.text_bytes + limits.bytes < 50_000_000, "{field} bytes a field");
+}
+
 #[test]
 fn f18_depth_size_and_count_are_bounded() {
     for bracket in ["[", "{", "{a: ", "- ", "? "] {
