@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::Access;
 use crate::model::{
-    Allocation, AppKey, BundleDigest, ClusterName, ComponentName, ContentDigest, Manifest, MoveKey,
+    Allocation, AppKey, BundleDigest, ClusterName, ComponentName, ContentDigest, Handed, Manifest, MoveKey,
     ObjectKey, Owner, Part, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey,
     Timestamp, Work,
 };
@@ -59,6 +59,14 @@ pub enum EnvironmentEvent {
         digest: PartDigest,
         /// What goes from each target.
         targets: BTreeMap<TargetKey, BTreeSet<ObjectKey>>,
+        /// What stays for another owner.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        handed: Handed,
+    },
+    /// Other clusters are in maintenance than before: nothing is written to these.
+    Maintenance {
+        /// All that are.
+        clusters: BTreeSet<ClusterName>,
     },
     /// Somebody approved a part.
     Approved {

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::Access;
 use crate::model::{
-    Allocation, AppKey, BundleDigest, ClusterName, ContentDigest, Manifest, MoveKey, Numbered, ObjectKey,
-    Owner, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
+    Allocation, AppKey, BundleDigest, ClusterName, ContentDigest, Handed, Manifest, MoveKey, Numbered,
+    ObjectKey, Owner, PartDigest, PartKey, PlanDigest, Revision, RolloutId, Settings, TargetKey, Timestamp,
 };
 
 pub use approval::{Approval, Asked, approved};
@@ -47,6 +47,12 @@ pub struct Accepted {
     pub open: BTreeMap<RolloutId, RolloutStart>,
     /// How many rollouts have started.
     pub rollouts: u64,
+    /// Clusters that somebody works on: nothing is written to them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub maintenance: BTreeSet<ClusterName>,
+    /// What each owner let go of for another, by target: whoever takes it over has found it there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub handed: Handed,
     /// Who approved which part.
     pub approvals: BTreeMap<PartDigest, Approval>,
     /// The parts that wait for an approval.
@@ -148,7 +154,9 @@ impl Accepted {
                 self.open.insert(start.id.clone(), (**start).clone());
             }
             EnvironmentEvent::RolloutEnded(end) => self.fold_end(end, at),
-            EnvironmentEvent::Pruned { part, digest, targets } => {
+            EnvironmentEvent::Maintenance { clusters } => self.maintenance.clone_from(clusters),
+            EnvironmentEvent::Pruned { part, digest, targets, handed } => {
+                self.hand_over(part, handed);
                 // It was for this deletion and is no word for another of the same content.
                 self.approvals.remove(digest);
                 self.fold_prune(part, targets);
@@ -252,6 +260,7 @@ impl Accepted {
         let Some(start) = start else { return };
         if matches!(end.outcome, Outcome::Succeeded | Outcome::Partial(_)) {
             self.approvals.remove(&start.part.digest);
+            self.hand_over(&start.part.key, &start.part.handed);
         } else {
             self.uncount(&start.part.deletions());
         }
@@ -339,6 +348,29 @@ impl Accepted {
     fn bury(&mut self, target: &TargetKey, owner: &Owner, keys: &BTreeSet<ObjectKey>) {
         let owners = self.tombstones.entry(target.clone()).or_default();
         owners.entry(owner.clone()).or_default().extend(keys.iter().cloned());
+        // What goes waits for nobody any more.
+        for handed in self.handed.get_mut(target).into_iter().flat_map(BTreeMap::values_mut) {
+            handed.retain(|key| !keys.contains(key));
+        }
+    }
+
+    /// Notes what an owner lets go of for another.
+    fn hand_over(&mut self, part: &PartKey, handed: &Handed) {
+        let owner = match part {
+            PartKey::Release(app) | PartKey::PruneApp(app) | PartKey::Settings(app) => {
+                Owner::App(app.clone())
+            }
+            PartKey::Platform(_) | PartKey::PrunePlatform(_) => Owner::Platform,
+        };
+        for (target, owners) in handed {
+            let keys = owners.values().flatten().cloned();
+            self.handed.entry(target.clone()).or_default().entry(owner.clone()).or_default().extend(keys);
+        }
+    }
+
+    /// Whether an object was let go of by its owner for another.
+    pub fn is_handed(&self, target: &TargetKey, key: &ObjectKey) -> bool {
+        self.handed.get(target).is_some_and(|owners| owners.values().any(|keys| keys.contains(key)))
     }
 
     /// What is wanted again is no tombstone any more.

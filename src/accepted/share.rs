@@ -21,6 +21,8 @@ pub struct AcceptedOn {
     pub apps: BTreeMap<AppKey, MoveShare>,
     /// What may be deleted once it is no longer wanted.
     pub tombstones: BTreeMap<Owner, BTreeSet<ObjectKey>>,
+    /// Somebody works on the cluster: nothing is written.
+    pub paused: bool,
 }
 
 /// An app's share of a target.
@@ -65,6 +67,11 @@ impl Accepted {
         for (target, number) in self.left_platform.iter().filter(|(target, _)| here(target)) {
             if let Some(here) = share.targets.get_mut(target) {
                 here.platform.number = *number;
+            }
+        }
+        if self.maintenance.contains(cluster) {
+            for here in share.targets.values_mut() {
+                here.paused = true;
             }
         }
         share

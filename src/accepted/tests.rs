@@ -75,6 +75,7 @@ fn start(number: u64, back: Allocation, to: &str, spared: &[&str]) -> Environmen
         digest: part(),
         after: BTreeSet::new(),
         approvals: Vec::new(),
+        handed: BTreeMap::new(),
         work: Work::Release(Box::new(program)),
     };
     EnvironmentEvent::RolloutStarted(Box::new(RolloutStart {
@@ -118,6 +119,7 @@ fn prune(gone: &[&str]) -> EnvironmentEvent {
         part: PartKey::PruneApp(app()),
         digest: part(),
         targets: BTreeMap::from([(target(), keys)]),
+        handed: BTreeMap::new(),
     }
 }
 
@@ -224,6 +226,7 @@ fn what_is_wanted_again_is_spared() {
         part: PartKey::PrunePlatform(target()),
         digest: part(),
         targets: BTreeMap::from([(target(), BTreeSet::from([quota("b").key()]))]),
+        handed: BTreeMap::new(),
     };
     let mut accepted = fold(&[platform(&["a", "b"]), gone]);
     assert_eq!(accepted.platform[&target()].value, [quota("a")]);
@@ -255,6 +258,7 @@ fn a_platform_that_comes_again_is_numbered_on() {
         part: PartKey::PrunePlatform(target()),
         digest: part(),
         targets: BTreeMap::from([(target(), BTreeSet::from([quota("a").key()]))]),
+        handed: BTreeMap::new(),
     };
     let mut accepted = fold(&[platform.clone(), platform.clone()]);
     let mut last = 0;

@@ -12,7 +12,8 @@ use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::model::{AppKey, ClusterName, Release, TargetKey};
 use crate::render::{Rendered, Site, render_app};
 use crate::resolve::{
-    Land, Resolved, Setting, common_tree, is_target, pick, resolve, resolve_openly, substitute,
+    Land, Resolved, Setting, common_tree, is_target, pick, resolve, resolve_openly, split_replicas,
+    substitute,
 };
 
 /// An app, compiled as far as it can be without the others.
@@ -105,8 +106,10 @@ pub(super) fn compile(ground: &Ground, lookup: &Lookup, key: &AppKey, definition
             alone::check(ground, lookup, definition, &mut draft);
         }
         Some(tenant) => {
-            for spot in placement(ground, tenant, key, definition, &mut draft) {
-                on_cluster(ground, lookup, definition, &spot, &mut draft);
+            let spots = placement(ground, tenant, key, definition, &mut draft);
+            let clusters: BTreeSet<ClusterName> = spots.iter().map(|spot| spot.cluster.clone()).collect();
+            for spot in spots {
+                on_cluster(ground, lookup, definition, (&spot, &clusters), &mut draft);
             }
         }
     }
@@ -208,14 +211,24 @@ fn no_namespace(
     }
 }
 
-fn on_cluster(ground: &Ground, lookup: &Lookup, definition: &Definition, spot: &Spot, draft: &mut Draft) {
+fn on_cluster(
+    ground: &Ground,
+    lookup: &Lookup,
+    definition: &Definition,
+    (spot, clusters): (&Spot, &BTreeSet<ClusterName>),
+    draft: &mut Draft,
+) {
     let Spot { cluster, land, tenant, namespace } = spot;
     let key = draft.key.clone();
     let setting = own_setting(ground, Some(cluster), &key);
-    let app = match resolve::<App>(definition, &setting) {
+    let mut app = match resolve::<App>(definition, &setting) {
         Ok(app) => app,
         Err(faults) => return draft.diagnostics.extend(faults),
     };
+    if let Err(error) = split_replicas(&mut app.value, cluster, clusters) {
+        let place = app.place(&["placement", "replicas", "split"].map(str::to_owned));
+        draft.diagnostics.push(Diagnostic::error(Code::S0410, place, error.to_string()));
+    }
     let rules = &tenant.value.namespaces[namespace];
     let called = match land.namespace(&key.tenant, namespace, rules) {
         Ok(called) => called,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{Access, GrayRelease};
+use crate::definition::{Access, Calendar, GrayRelease};
 use crate::model::{
     AppKey, ClusterName, EnvironmentName, Manifest, Release, Revision, Settings, TargetKey, TenantName,
 };
@@ -25,6 +25,9 @@ pub struct DesiredState {
     /// What could not be read: nothing of it may be removed.
     #[serde(default)]
     pub hidden: Hidden,
+    /// When changes may be made.
+    #[serde(default)]
+    pub calendar: Calendar,
     /// The environment's clusters and how they are reached.
     #[serde(default)]
     pub clusters: BTreeMap<ClusterName, Access>,

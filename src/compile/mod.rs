@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::check;
-use crate::definition::Environment;
+use crate::definition::{Calendar, ClusterCalendar, Environment};
 use crate::diagnostic::Diagnostic;
 use crate::model::{ClusterName, EnvironmentName, Facts, Revision};
 
@@ -63,6 +63,7 @@ pub fn compile_with(
         platform: BTreeMap::new(),
         apps: BTreeMap::new(),
         hidden: hidden(definitions, platform),
+        calendar: Calendar::default(),
         clusters: BTreeMap::new(),
         waiting_clusters: BTreeSet::new(),
     };
@@ -70,6 +71,7 @@ pub fn compile_with(
     state.hidden.platform |= !ground.sound;
     state.clusters =
         ground.lands.iter().map(|(name, land)| (name.clone(), land.cluster.access.clone())).collect();
+    state.calendar = calendar(&ground);
     state.waiting_clusters =
         ground.lands.keys().filter(|name| !facts.clusters.contains_key(*name)).cloned().collect();
     state.platform = platform::render(&ground, &mut diagnostics);
@@ -114,6 +116,21 @@ fn apps(
     }
     cache.trim_apps(|key| definitions.apps.contains_key(key));
     all
+}
+
+/// When changes may be made, as the fleet and its clusters say.
+fn calendar(ground: &platform::Ground) -> Calendar {
+    let environments = ground.fleet.iter().flat_map(|fleet| &fleet.environments);
+    let own = environments.into_iter().find(|environment| environment.name == ground.environment);
+    let cluster = |land: &crate::resolve::Land| ClusterCalendar {
+        maintenance: land.cluster.maintenance.clone(),
+        freeze: land.cluster.freeze.clone(),
+    };
+    Calendar {
+        windows: own.map(|environment| environment.windows.clone()).unwrap_or_default(),
+        freeze: own.and_then(|environment| environment.freeze.clone()),
+        clusters: ground.lands.iter().map(|(name, land)| (name.clone(), cluster(land))).collect(),
+    }
 }
 
 fn hidden(definitions: &Definitions, platform: &Definitions) -> Hidden {

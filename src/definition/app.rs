@@ -92,12 +92,27 @@ pub struct Placement {
 }
 
 /// What `replicas` means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum PlacementReplicas {
     /// That many on each cluster.
     #[default]
     Each,
+    /// That many in all, split over the clusters. Components with an autoscaler, DaemonSets and Jobs
+    /// are on each cluster all the same.
+    Split(Split),
+}
+
+/// How pods are split over clusters: by weight and the largest remainder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Split {
+    /// How many pods of a component there are in all, unless the component has `replicas` of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u32>,
+    /// The weight of each cluster; one that is not named gets no pods. Without any all weigh the same.
+    #[schemars(with = "BTreeMap<String, u32>")]
+    pub weights: BTreeMap<ClusterName, u32>,
 }
 
 /// A difference that counts in some places: a JSON Merge Patch (RFC 7386) of the definition as written.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Freeze;
 use crate::model::EnvironmentName;
 
 /// A target cluster, in a file under `platform/`.
@@ -34,6 +35,13 @@ pub struct Cluster {
     /// Node ports that may be used.
     #[serde(default)]
     pub node_ports: NodePorts,
+    /// Somebody works on the cluster: nothing is written to it meanwhile, and what moves there stands
+    /// still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Freeze>,
+    /// No change begins there meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Freeze>,
 }
 
 fn yes() -> bool {

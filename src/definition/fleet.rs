@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Freeze, Window};
 use crate::model::EnvironmentName;
 
 /// The whole fleet: one document in `sluice.yaml`, read from the trunk.
@@ -52,6 +53,13 @@ pub struct Environment {
     /// What is done about drift.
     #[serde(default)]
     pub healing: Healing,
+    /// Changes begin inside one of these only; none = at any time. What has begun is finished, a
+    /// revert to what is stable and settings (replicas, autoscaling) never wait.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+    /// No change begins meanwhile, windows or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Freeze>,
 }
 
 /// How much of a target one plan may delete without an approval: the larger of the two.

@@ -5,6 +5,7 @@
 //! knows its place. Nothing here looks at another definition; `resolve` does.
 
 mod app;
+mod calendar;
 mod cluster;
 mod component;
 mod config;
@@ -22,8 +23,9 @@ pub mod yaml;
 
 pub use app::{
     App, AppRef, JsonPatchOp, ObjectPatch, Override, OwnedElsewhere, PatchTarget, Placement,
-    PlacementReplicas, RunState, Source, When,
+    PlacementReplicas, RunState, Source, Split, When,
 };
+pub use calendar::{Calendar, ClusterCalendar, Day, Freeze, TimeOfDay, TimeZoneName, Window};
 pub use cluster::{Access, Cluster, NodePorts, Traffic, TrafficProvider, Zone};
 pub use component::{
     AccessMode, Autoscale, Component, DaemonUpdate, Disruption, DnsPolicy, Exposure, IntOrPercent,

@@ -99,6 +99,8 @@ codes! {
         "`merge` is a JSON Merge Patch (RFC 7386) of `spec`: a map of the fields that differ; null takes a field away.";
     S0409 "one field that must be the same on every cluster"
         "The gray release of an app spans its clusters, so an override by cluster can't change it.";
+    S0410 "pods that can't be split over clusters"
+        "`placement.replicas.split` gives each cluster its share of an app's pods by `weights`. One of the app's clusters needs a weight, and the pods must be counted by the app's own definition.";
     S0501 "two owners of one object"
         "Two definitions render the same object of one cluster. Rename one: ownership never goes to and fro.";
     S0502 "a port is taken or out of range"

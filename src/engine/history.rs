@@ -256,6 +256,11 @@ fn by_commit(entry: &mut Entry, event: &EnvironmentEvent, revision: Option<&Revi
             entry.message = format!("{count} objects");
             "pruned"
         }
+        EnvironmentEvent::Maintenance { clusters } => {
+            let names: Vec<&str> = clusters.iter().map(|name| name.as_str()).collect();
+            entry.message = names.join(", ");
+            "maintenance"
+        }
         EnvironmentEvent::Asked { parts, .. } => {
             entry.message = parts.values().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             "approvalAsked"

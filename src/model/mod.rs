@@ -26,7 +26,7 @@ pub use name::{
     AppKey, AppName, ClusterName, CommitId, ComponentName, EnvironmentName, NameError, NamespaceName, Owner,
     Slot, TargetKey, TenantName,
 };
-pub use part::{ApprovalNeed, Part, PartKey, Plan, Program, RolloutId, Wave, Work};
+pub use part::{ApprovalNeed, Handed, Part, PartKey, Plan, Program, RolloutId, Wave, Work};
 pub use quantity::{ParseQuantityError, Quantity};
 
 pub use release::{

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppKey, BundleDigest, ComponentName, EnvironmentName, Manifest, MoveKey, NameError, ObjectKey,
+    AppKey, BundleDigest, ComponentName, EnvironmentName, Manifest, MoveKey, NameError, ObjectKey, Owner,
     PartDigest, PlanDigest, ReleaseId, ReleaseRules, Revision, Settings, TargetKey,
 };
 
@@ -42,9 +42,15 @@ pub struct Part {
     /// What somebody must agree to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<ApprovalNeed>,
+    /// What it no longer holds and does not delete, since another owner takes it over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub handed: Handed,
     /// What is done.
     pub work: Work,
 }
+
+/// Objects that go from one owner to another, by target and new owner.
+pub type Handed = BTreeMap<TargetKey, BTreeMap<Owner, BTreeSet<ObjectKey>>>;
 
 /// What a part is about. Two plans' parts with one key are about the same thing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

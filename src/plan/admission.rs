@@ -6,8 +6,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::accepted::{Accepted, RolloutStart, approved};
+use crate::definition::Calendar;
 use crate::model::{
-    AppKey, BundleDigest, MoveKey, Part, PartDigest, PartKey, Plan, Program, RolloutId, Work,
+    AppKey, BundleDigest, ClusterName, MoveKey, Owner, Part, PartDigest, PartKey, Plan, Program, RolloutId,
+    Timestamp, Work,
 };
 
 /// What becomes of a part.
@@ -73,6 +75,27 @@ pub enum WaitingOn {
     Held,
     /// Somebody suspended the app.
     Suspended,
+    /// Changes begin inside a window only.
+    Window {
+        /// When the next one opens.
+        opens: Option<Timestamp>,
+    },
+    /// Nothing is to be changed now, in the environment or on one of its clusters.
+    Freeze {
+        /// The cluster; none = the environment.
+        cluster: Option<ClusterName>,
+        /// Why, in the words of who said so.
+        reason: String,
+    },
+    /// Somebody works on a cluster that it goes to.
+    Maintenance {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Why, in the words of who said so.
+        reason: String,
+    },
+    /// An app is still on what it would take away.
+    InUse(AppKey),
 }
 
 impl fmt::Display for WaitingOn {
@@ -86,6 +109,18 @@ impl fmt::Display for WaitingOn {
                 f.write_str("held: it failed before (sluice release unhold lets it be tried again)")
             }
             WaitingOn::Suspended => f.write_str("suspended (sluice resume)"),
+            WaitingOn::Window { opens: Some(opens) } => {
+                write!(f, "waits for the next window, which opens at {opens}")
+            }
+            WaitingOn::Window { opens: None } => f.write_str("waits for a window, and none will open"),
+            WaitingOn::Freeze { cluster: None, reason } => write!(f, "frozen: {reason}"),
+            WaitingOn::Freeze { cluster: Some(cluster), reason } => {
+                write!(f, "the cluster {cluster} is frozen: {reason}")
+            }
+            WaitingOn::Maintenance { cluster, reason } => {
+                write!(f, "the cluster {cluster} is in maintenance: {reason}")
+            }
+            WaitingOn::InUse(app) => write!(f, "{app} is still there"),
         }
     }
 }
@@ -99,9 +134,23 @@ pub struct RolloutView {
     pub paused: bool,
 }
 
+/// The moment at which is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// When changes may be made.
+    pub calendar: &'a Calendar,
+    /// Now.
+    pub now: Timestamp,
+}
+
 /// Decides for every part of a plan.
-pub fn admit(plan: &Plan, accepted: &Accepted, open: &BTreeMap<RolloutId, RolloutView>) -> Vec<Admission> {
-    plan.parts.iter().map(|part| admit_part(plan, part, accepted, open)).collect()
+pub fn admit(
+    plan: &Plan,
+    accepted: &Accepted,
+    open: &BTreeMap<RolloutId, RolloutView>,
+    moment: Moment<'_>,
+) -> Vec<Admission> {
+    plan.parts.iter().map(|part| admit_part(plan, part, accepted, open, moment)).collect()
 }
 
 fn admit_part(
@@ -109,6 +158,7 @@ fn admit_part(
     part: &Part,
     accepted: &Accepted,
     open: &BTreeMap<RolloutId, RolloutView>,
+    moment: Moment<'_>,
 ) -> Admission {
     let wait = |reason| Admission::Wait(part.key.clone(), reason);
     if let Some(app) = app_of(&part.key)
@@ -118,10 +168,40 @@ fn admit_part(
         return wait(WaitingOn::Suspended);
     }
     match &part.work {
-        Work::Platform { .. } | Work::Settings { .. } => Admission::Start(part.key.clone()),
-        Work::Prune { .. } => admit_prune(plan, part, accepted),
-        Work::Release(program) => admit_release(plan, part, program, accepted, open),
+        // Settings never wait: an emergency scale-up is one.
+        Work::Settings { .. } => Admission::Start(part.key.clone()),
+        Work::Platform { .. } => match closed(part, accepted, moment) {
+            Some(reason) => wait(reason),
+            None => Admission::Start(part.key.clone()),
+        },
+        Work::Prune { .. } => admit_prune(plan, part, accepted, moment),
+        Work::Release(program) => admit_release((plan, part, program), accepted, open, moment),
     }
+}
+
+/// Whether nothing may begin now on the clusters where a part changes something.
+fn closed(part: &Part, accepted: &Accepted, moment: Moment<'_>) -> Option<WaitingOn> {
+    let Moment { calendar, now } = moment;
+    let clusters: BTreeSet<&ClusterName> = match (&part.key, &part.work) {
+        (PartKey::Platform(target), _) => BTreeSet::from([&target.cluster]),
+        (_, Work::Prune { targets }) => targets.keys().map(|target| &target.cluster).collect(),
+        (_, Work::Release(program)) => {
+            let moves = |(key, bundle): &(&MoveKey, &BundleDigest)| {
+                accepted.moves.get(*key).is_none_or(|state| state.allocation.stable != Some(**bundle))
+            };
+            program.to.iter().filter(moves).map(|(key, _)| &key.target.cluster).collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    if let Some((cluster, why)) =
+        clusters.iter().find_map(|cluster| Some((*cluster, calendar.maintenance(cluster, now)?)))
+    {
+        return Some(WaitingOn::Maintenance { cluster: cluster.clone(), reason: why.reason.clone() });
+    }
+    if let Some((cluster, why)) = calendar.freeze(clusters, now) {
+        return Some(WaitingOn::Freeze { cluster: cluster.cloned(), reason: why.reason.clone() });
+    }
+    (!calendar.is_open(now)).then(|| WaitingOn::Window { opens: calendar.next_opening(now) })
 }
 
 fn app_of(key: &PartKey) -> Option<&AppKey> {
@@ -168,7 +248,7 @@ fn approval(plan: &Plan, part: &Part, accepted: &Accepted) -> Consent {
     }
 }
 
-fn admit_prune(plan: &Plan, part: &Part, accepted: &Accepted) -> Admission {
+fn admit_prune(plan: &Plan, part: &Part, accepted: &Accepted, moment: Moment<'_>) -> Admission {
     match approval(plan, part, accepted) {
         Consent::Given => {}
         Consent::Awaited => return Admission::Wait(part.key.clone(), WaitingOn::Approval),
@@ -177,15 +257,34 @@ fn admit_prune(plan: &Plan, part: &Part, accepted: &Accepted) -> Admission {
     if let Some(before) = part.after.iter().find(|key| plan.parts.iter().any(|other| other.key == **key)) {
         return Admission::Wait(part.key.clone(), WaitingOn::Part(before.clone()));
     }
-    Admission::Start(part.key.clone())
+    let waiting_on = occupant(plan, part, accepted).map(WaitingOn::InUse);
+    match waiting_on.or_else(|| closed(part, accepted, moment)) {
+        Some(reason) => Admission::Wait(part.key.clone(), reason),
+        None => Admission::Start(part.key.clone()),
+    }
+}
+
+/// An app that would lose its namespace with the platform's objects.
+fn occupant(plan: &Plan, part: &Part, accepted: &Accepted) -> Option<AppKey> {
+    let (PartKey::PrunePlatform(target), Work::Prune { targets }) = (&part.key, &part.work) else {
+        return None;
+    };
+    if !targets.values().flatten().any(|key| key.kind == "Namespace" && key.group.is_empty()) {
+        return None;
+    }
+    let arrives = plan.parts.iter().filter_map(|part| match &part.work {
+        Work::Release(program) => program.to.keys().find(|key| key.target == *target),
+        _ => None,
+    });
+    let is_there = accepted.moves.keys().filter(|key| key.target == *target);
+    is_there.chain(arrives).map(|key| key.app.clone()).next()
 }
 
 fn admit_release(
-    plan: &Plan,
-    part: &Part,
-    program: &Program,
+    (plan, part, program): (&Plan, &Part, &Program),
     accepted: &Accepted,
     open: &BTreeMap<RolloutId, RolloutView>,
+    moment: Moment<'_>,
 ) -> Admission {
     let PartKey::Release(app) = &part.key else { return Admission::Start(part.key.clone()) };
     let consent = approval(plan, part, accepted);
@@ -198,7 +297,8 @@ fn admit_release(
     } else if consent != Consent::Given {
         Some(WaitingOn::Approval)
     } else {
-        part.after.iter().find_map(|key| dependency(plan, program, key, accepted))
+        let before = part.after.iter().find_map(|key| dependency(plan, (app, program), key, accepted));
+        before.or_else(|| closed(part, accepted, moment))
     };
     match (open_rollout, waiting_on) {
         (Some(running), waiting_on) => beside_running(part, program, running, open, waiting_on),
@@ -251,11 +351,22 @@ fn held(program: &Program, accepted: &Accepted) -> bool {
 }
 
 /// Whether another app's release is still to come on a cluster that both are on (on any, where they
-/// share none).
-fn dependency(plan: &Plan, program: &Program, key: &PartKey, accepted: &Accepted) -> Option<WaitingOn> {
-    let PartKey::Release(app) = key else { return None };
+/// share none); or whether something has not been let go of yet that is to be taken over.
+fn dependency(
+    plan: &Plan,
+    (this, program): (&AppKey, &Program),
+    key: &PartKey,
+    accepted: &Accepted,
+) -> Option<WaitingOn> {
     let part = plan.parts.iter().find(|part| part.key == *key)?;
-    let Work::Release(other) = &part.work else { return None };
+    let (PartKey::Release(app), Work::Release(other)) = (key, &part.work) else {
+        return Some(WaitingOn::Part(key.clone()));
+    };
+    // Until its last soak is over it may go back, and need what it hands over.
+    let takes_over = |owner: &Owner| *owner == Owner::App(this.clone());
+    if part.handed.values().flat_map(BTreeMap::keys).any(takes_over) {
+        return Some(WaitingOn::Part(key.clone()));
+    }
     let clusters: BTreeSet<_> = program.to.keys().map(|key| &key.target.cluster).collect();
     let shared: Vec<_> = other.to.iter().filter(|(key, _)| clusters.contains(&key.target.cluster)).collect();
     let asked: Vec<_> = if shared.is_empty() { other.to.iter().collect() } else { shared };

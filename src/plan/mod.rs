@@ -11,6 +11,7 @@ mod digest;
 mod release;
 mod settings;
 mod state;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +24,7 @@ use crate::model::{
 };
 use crate::wanted::Bundles;
 
-pub use admission::{Admission, Refusal, RolloutView, WaitingOn, admit};
+pub use admission::{Admission, Moment, Refusal, RolloutView, WaitingOn, admit};
 pub use approval::{PATIENCE, asks, overdue};
 pub use changes::{Change, Changes, Counts};
 pub use state::{State, StateError};
@@ -54,6 +55,7 @@ pub fn plan(planning: &Planning<'_>, desired: &DesiredState) -> Plan {
         }
     }
     prune_parts(planning, desired, &mut parts);
+    transfer::hand_over(planning, desired, &mut parts);
     budget::judge(planning, desired, &mut parts);
     let mut parts: Vec<Part> = parts.into_values().collect();
     keep_known_edges(&mut parts);
@@ -99,7 +101,17 @@ fn platform_part(
     if whole != now {
         let digest = digest::part(desired, &key, digest::objects(objects), &BTreeSet::new());
         let work = Work::Platform { objects: whole };
-        parts.insert(key.clone(), Part { key, digest, after: BTreeSet::new(), approvals: Vec::new(), work });
+        parts.insert(
+            key.clone(),
+            Part {
+                key,
+                digest,
+                after: BTreeSet::new(),
+                approvals: Vec::new(),
+                handed: BTreeMap::new(),
+                work,
+            },
+        );
     }
     if !gone.is_empty() && !desired.hidden.platform {
         let targets = BTreeMap::from([(target.clone(), gone)]);
@@ -130,6 +142,20 @@ fn prune_parts(planning: &Planning<'_>, desired: &DesiredState, parts: &mut Part
             release::held_keys(&state.allocation, planning.bundles).into_iter().collect();
         keys.extend(state.settings.value.objects.iter().map(Manifest::key));
         leaving.entry(key.app.clone()).or_default().insert(key.target.clone(), keys);
+    }
+    for (app, targets) in transfer::orphans(planning, desired) {
+        for (target, keys) in targets {
+            let key = MoveKey::new(app.clone(), target.clone());
+            // Who is still there takes them away with the next release.
+            let release = parts.get_mut(&PartKey::Release(app.clone())).map(|part| &mut part.work);
+            match (planning.accepted.moves.contains_key(&key), release) {
+                (true, Some(Work::Release(program))) => {
+                    program.removed.entry(key).or_default().extend(keys);
+                }
+                (true, _) if !leaving.get(&app).is_some_and(|targets| targets.contains_key(&target)) => {}
+                _ => leaving.entry(app.clone()).or_default().entry(target).or_default().extend(keys),
+            }
+        }
     }
     for (app, targets) in leaving {
         insert_prune(planning, desired, PartKey::PruneApp(app), targets, parts);
@@ -165,7 +191,14 @@ fn insert_prune(
     };
     parts.insert(
         key.clone(),
-        Part { key, digest, after, approvals: Vec::new(), work: Work::Prune { targets } },
+        Part {
+            key,
+            digest,
+            after,
+            approvals: Vec::new(),
+            handed: BTreeMap::new(),
+            work: Work::Prune { targets },
+        },
     );
 }
 

@@ -82,7 +82,10 @@ pub(super) fn part(
         .collect();
     let program = Program { release: wish.release.id, to, kinds, rules, waves, removed, added };
     let work = Work::Release(Box::new(program));
-    parts.insert(key.clone(), Part { key, digest: part_digest, after, approvals: Vec::new(), work });
+    parts.insert(
+        key.clone(),
+        Part { key, digest: part_digest, after, approvals: Vec::new(), handed: BTreeMap::new(), work },
+    );
 }
 
 /// Whether a target moves: its stable bundle is another one.

@@ -55,7 +55,10 @@ pub(super) fn part(
     let content = json!({ "settings": wish.settings });
     let digest = digest::part(desired, &key, content, &BTreeSet::new());
     let work = Work::Settings { settings: changed, removed };
-    parts.insert(key.clone(), Part { key, digest, after: BTreeSet::new(), approvals: Vec::new(), work });
+    parts.insert(
+        key.clone(),
+        Part { key, digest, after: BTreeSet::new(), approvals: Vec::new(), handed: BTreeMap::new(), work },
+    );
 }
 
 fn keys(settings: &Settings) -> impl Iterator<Item = ObjectKey> + '_ {

@@ -8,6 +8,7 @@ mod document;
 mod files;
 mod lookup;
 mod owner;
+mod split;
 mod targets;
 mod variables;
 
@@ -17,6 +18,7 @@ pub use files::{FileError, Files, Found};
 pub(crate) use lookup::overlap;
 pub use lookup::{counts_in, pick};
 pub use owner::{Owner, owner_of};
+pub use split::{SplitError, split, split_replicas};
 pub use targets::{Land, is_target, shared_servers};
 pub use variables::{Variables, substitute};
 

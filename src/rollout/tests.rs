@@ -188,6 +188,7 @@ impl World {
                 digest: PartDigest::of_json(&json!("part")),
                 after: BTreeSet::new(),
                 approvals: Vec::new(),
+                handed: BTreeMap::new(),
                 work: Work::Release(Box::new(program)),
             },
             revision: None,

@@ -43,6 +43,8 @@ pub struct Wanted {
     pub settings: u64,
     /// Nothing is written while set.
     pub suspended: bool,
+    /// Objects that are only kept, until a soak or the way back is over.
+    pub kept: BTreeSet<ObjectKey>,
 }
 
 /// One object.
@@ -97,8 +99,35 @@ pub fn wanted(here: &AcceptedOn, bundles: &Bundles) -> Result<BTreeMap<Owner, Wa
             all.insert(owner.clone(), Wanted { remove, ..Wanted::default() });
         }
     }
+    leave_to_one(&mut all);
     keep_what_others_want(&mut all);
+    for set in all.values_mut() {
+        set.suspended |= here.paused;
+    }
     Ok(all)
+}
+
+/// An object has one owner: of several that hold it, who only keeps it yields, then who comes later.
+fn leave_to_one(all: &mut BTreeMap<Owner, Wanted>) {
+    let mut owners: BTreeMap<&ObjectKey, Vec<(bool, &Owner)>> = BTreeMap::new();
+    for (owner, set) in all.iter() {
+        for key in set.objects.keys() {
+            owners.entry(key).or_default().push((set.kept.contains(key), owner));
+        }
+    }
+    let yielding: Vec<(Owner, ObjectKey)> = owners
+        .into_iter()
+        .filter(|(_, owners)| owners.len() > 1)
+        .flat_map(|(key, mut owners)| {
+            owners.sort();
+            owners.into_iter().skip(1).map(|(_, owner)| (owner.clone(), key.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    for (owner, key) in yielding {
+        if let Some(set) = all.get_mut(&owner) {
+            set.objects.remove(&key);
+        }
+    }
 }
 
 /// An object that has moved from one owner to another is not deleted behind the new one's back.
@@ -146,6 +175,9 @@ fn app_on_target(share: &MoveShare, bundles: &Bundles) -> Result<Wanted, Missing
             let key = object.key();
             if wanted.objects.contains_key(&key) || (workloads.contains(&key) && !with_workloads) {
                 continue;
+            }
+            if with_workloads {
+                wanted.kept.insert(key);
             }
             insert(&mut wanted, object.clone(), None, &settings.value);
         }

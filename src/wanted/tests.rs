@@ -242,6 +242,7 @@ fn a_tombstone_takes_nothing_that_anybody_wants() {
             (Owner::Platform, keys.clone()),
             (Owner::App("shop/left".parse().unwrap()), keys),
         ]),
+        ..AcceptedOn::default()
     };
     let bundles = BTreeMap::from([(one.digest, one)]);
     let all = wanted(&here, &bundles).unwrap();
@@ -285,4 +286,28 @@ proptest! {
         prop_assert_eq!(found.objects.keys().cloned().collect::<BTreeSet<_>>(), expected);
         prop_assert!(found.remove.is_empty() && found.retire.is_empty());
     }
+}
+
+#[test]
+fn an_object_of_two_owners_is_left_to_one() {
+    let one = bundle("v1", &[("web", "Deployment")], &["old", "shared"]);
+    let next = bundle("v2", &[("web", "Deployment")], &["shared"]);
+    let keeps = Allocation { retained: Some(one.digest), ..committed(&next) };
+    let share = |allocation: &Allocation| {
+        let state = MoveState { allocation: allocation.clone(), ..MoveState::default() };
+        MoveShare { state, suspended: false, dry_run: None }
+    };
+    let other: AppKey = "shop/zebra".parse().unwrap();
+    let bundles: Bundles = [&one, &next].map(|bundle| (bundle.digest, Arc::clone(bundle))).into();
+    let owner_of = |first: &Allocation, second: &Allocation, key: &ObjectKey| {
+        let apps = BTreeMap::from([(app(), share(first)), (other.clone(), share(second))]);
+        let here = AcceptedOn { apps, paused: true, ..AcceptedOn::default() };
+        let all = wanted(&here, &bundles).unwrap();
+        assert!(all.values().all(|set| set.suspended), "nothing is written while the cluster is worked on");
+        let owners = all.iter().filter(|(_, set)| set.objects.contains_key(key));
+        owners.map(|(owner, _)| owner.to_string()).collect::<Vec<_>>()
+    };
+    let (old, shared) = (object("Service", "old", "").key(), object("Service", "shared", "").key());
+    assert_eq!(owner_of(&committed(&one), &committed(&next), &shared), ["shop/web"], "the first");
+    assert_eq!(owner_of(&keeps, &committed(&one), &old), ["shop/zebra"], "not who only keeps it");
 }

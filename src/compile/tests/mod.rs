@@ -4,6 +4,7 @@
 mod cache;
 mod faults;
 mod manifests;
+mod places;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -187,8 +187,8 @@ const LATER: &[(Kind, &str, &str)] = &[
     ),
     (
         Kind::App,
-        "image: a:1\nplacement: {replicas: {split: {total: 3}}}",
-        "2:24 S0309 the field `split` is not supported yet (take it away)",
+        "image: a:1\nplacement: {replicas: {utilisation: {}}}",
+        "2:24 S0309 the field `utilisation` is not supported yet (take it away)",
     ),
     (
         Kind::App,

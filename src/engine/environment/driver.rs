@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::Admission;
 use crate::port::ledger::Sequence;
-use crate::rollout::{Effect, Event, Evidence, Rollout, SILENCE_LIMIT, step};
+use crate::rollout::{Effect, Event, Evidence, MoveProgress, Rollout, SILENCE_LIMIT, Stage, step};
 
 /// One open rollout.
 pub struct Driver {
@@ -105,13 +105,16 @@ impl Environment {
         self.effect(id, effects, now)
     }
 
-    /// Whether a rollout stands still: somebody, or Git, suspended its app.
-    fn is_frozen(&self, rollout: &Rollout) -> bool {
+    /// Whether a rollout stands still: somebody, or Git, suspended its app, or somebody works on a
+    /// cluster that it moves on.
+    pub(super) fn is_frozen(&self, rollout: &Rollout) -> bool {
         let suspended = |key: &MoveKey| {
-            self.accepted.suspended.contains_key(&key.app)
+            self.accepted.maintenance.contains(&key.target.cluster)
+                || self.accepted.suspended.contains_key(&key.app)
                 || self.accepted.moves.get(key).is_some_and(|state| state.settings.value.suspended)
         };
-        rollout.moves.iter().any(|(key, progress)| !progress.left && suspended(key))
+        let moves = |progress: &MoveProgress| !progress.left && progress.stage != Stage::Settled;
+        rollout.moves.iter().any(|(key, progress)| moves(progress) && suspended(key))
     }
 
     /// Lets the clocks of an app's open rollout begin anew, before what makes it go on is recorded:
@@ -231,7 +234,8 @@ impl Environment {
                     }
                 }
                 let (key, targets) = (key.clone(), targets.clone());
-                self.append(&EnvironmentEvent::Pruned { part: key, digest: part.digest, targets })?;
+                let (digest, handed) = (part.digest, part.handed.clone());
+                self.append(&EnvironmentEvent::Pruned { part: key, digest, targets, handed })?;
             }
             _ => return Ok(false),
         }

@@ -28,7 +28,7 @@ use crate::model::{
     ClusterFacts, ClusterName, EnvironmentName, Facts, MoveKey, Owner, Plan, Revision, RolloutId, TargetKey,
     Timestamp,
 };
-use crate::plan::{Admission, Planning, RolloutView, admit, asks, overdue, plan};
+use crate::plan::{Admission, Moment, Planning, RolloutView, admit, asks, overdue, plan};
 use crate::port::clock::Clock;
 use crate::port::ledger::{Epoch, Ledger, Sequence};
 use crate::rollout::{Event, Phase, Rollout};
@@ -149,6 +149,8 @@ pub struct Environment {
     look: u64,
     /// Whether what was planned and handed out may no longer be what follows.
     stale: bool,
+    /// When a window, a freeze or a maintenance begins or ends next.
+    turns: Option<Timestamp>,
 }
 
 impl Environment {
@@ -179,6 +181,7 @@ impl Environment {
             status,
             look: 0,
             stale: true,
+            turns: None,
         };
         environment.recover()?;
         environment.staff();
@@ -250,7 +253,11 @@ impl Environment {
 
     /// Whether the time alone may change something.
     fn is_due(&self) -> bool {
-        self.stale || !self.rollouts.is_empty() || !overdue(&self.accepted, self.now()).is_empty()
+        let now = self.now();
+        self.stale
+            || !self.rollouts.is_empty()
+            || self.turns.is_some_and(|turns| turns <= now)
+            || !overdue(&self.accepted, now).is_empty()
     }
 
     /// Takes in one message and everything that follows from it.
@@ -377,6 +384,7 @@ impl Environment {
         for event in overdue(&self.accepted, self.now()) {
             self.append(&event)?;
         }
+        self.stale |= self.turns.is_some_and(|turns| turns <= self.now());
         let stale = self.stale;
         for _ in 0..ROUNDS {
             if !std::mem::take(&mut self.stale) {
@@ -387,12 +395,15 @@ impl Environment {
         if stale {
             self.publish();
         }
+        let calendar = self.compiled.as_ref().map(|compiled| &compiled.desired.calendar);
+        self.turns = calendar.and_then(|calendar| calendar.next_change(self.now()));
         self.tell();
         Ok(())
     }
 
     fn plan_and_admit(&mut self) -> Result<bool, RecordError> {
         self.settle_clusters()?;
+        self.settle_maintenance()?;
         let Some(compiled) = &self.compiled else { return Ok(false) };
         // The very first time, every cluster answers or is found away before anything starts: else
         // each that answers a moment later would bring another rollout of every app.
@@ -406,7 +417,8 @@ impl Environment {
             Planning { accepted: &self.accepted, bundles: &self.bundles, budget: &compiled.budget };
         let plan = plan(&planning, &compiled.desired);
         let views = self.rollouts.iter().map(|(id, driver)| (id.clone(), view(&driver.rollout))).collect();
-        self.admissions = admit(&plan, &self.accepted, &views);
+        let moment = Moment { calendar: &compiled.desired.calendar, now: self.now() };
+        self.admissions = admit(&plan, &self.accepted, &views, moment);
         if self.accepted.plan_digest() != Some(plan.digest) && !plan.parts.is_empty() {
             self.record_plan(&plan)?;
         }

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::watch;
 
+use super::driver::Driver;
 use super::record::RecordError;
 use super::{Environment, Task};
 use crate::accepted::{AcceptedOn, EnvironmentEvent};
 use crate::definition::Access;
-use crate::model::{ClusterName, ObjectKey, Owner, TargetKey};
+use crate::model::{ClusterName, ObjectKey, Owner, RolloutId, TargetKey};
+use crate::rollout::Event;
 
 /// Starts and ends the workers of clusters.
 pub trait Workers: Send {
@@ -39,6 +41,38 @@ impl Environment {
             self.staff();
         }
         Ok(())
+    }
+
+    /// Records which clusters are in maintenance now. What stood still for it goes on with clocks
+    /// that begin anew, which is recorded before what lets it go on.
+    pub(super) fn settle_maintenance(&mut self) -> Result<(), RecordError> {
+        let Some(compiled) = &self.compiled else { return Ok(()) };
+        let (desired, now) = (&compiled.desired, self.now());
+        let mut clusters: BTreeSet<ClusterName> = desired
+            .clusters
+            .keys()
+            .filter(|name| desired.calendar.maintenance(name, now).is_some())
+            .cloned()
+            .collect();
+        if desired.hidden.platform {
+            // Of a cluster whose definition can't be read nothing is known to have ended.
+            let unread = |name: &&ClusterName| !desired.clusters.contains_key(*name);
+            clusters.extend(self.accepted.maintenance.iter().filter(unread).cloned());
+        }
+        if clusters == self.accepted.maintenance {
+            return Ok(());
+        }
+        let over: BTreeSet<&ClusterName> = self.accepted.maintenance.difference(&clusters).collect();
+        let goes_on = |driver: &Driver| {
+            self.is_frozen(&driver.rollout)
+                && driver.rollout.moves.keys().any(|key| over.contains(&key.target.cluster))
+        };
+        let thawing: Vec<RolloutId> =
+            self.rollouts.iter().filter(|(_, driver)| goes_on(driver)).map(|(id, _)| id.clone()).collect();
+        for id in thawing {
+            self.drive(&id, &Event::Resumed)?;
+        }
+        self.append(&EnvironmentEvent::Maintenance { clusters })
     }
 
     /// Sees to it that every cluster has a worker with the access that is defined for it, and nobody
@@ -125,7 +159,7 @@ impl Environment {
         if self.seen.get(cluster) != Some(&task.number) {
             unseen.push("its worker has not seen the newest through".to_owned());
         }
-        for (target, here) in &task.share.targets {
+        for (target, here) in task.share.targets.iter().filter(|(_, here)| !here.paused) {
             for owner in owners(here) {
                 let words = match self.reports.get(&(target.clone(), owner.clone())) {
                     None => "not seen yet",

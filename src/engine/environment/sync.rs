@@ -93,6 +93,12 @@ impl Environment {
         if let Some(key) = moves.keys().find(|key| self.away.contains_key(&key.target.cluster)) {
             return (Sync::Waiting, format!("the cluster {} does not answer", key.target.cluster));
         }
+        let paused = moves.keys().find(|key| self.accepted.maintenance.contains(&key.target.cluster));
+        if let Some(key) = paused
+            && moves.values().any(|status| !status.applied)
+        {
+            return (Sync::Waiting, format!("the cluster {} is in maintenance", key.target.cluster));
+        }
         let lacking = match desired {
             Some(Desired::App(wish)) => wish.waiting.iter().next(),
             _ => None,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::fleet::{App, Fleet, World, app_key};
+use super::fleet::{App, Fleet, World, anytime, app_key, at, target};
 use crate::accepted::EnvironmentEvent;
+use crate::definition::{Calendar, ClusterCalendar, Freeze, Window};
 use crate::model::{PartKey, RolloutId};
-use crate::plan::{Admission, RolloutView, WaitingOn, admit};
+use crate::plan::{Admission, Moment, RolloutView, WaitingOn, admit};
 
 const RUNS: RolloutView = RolloutView { going_back: false, paused: false };
 const PAUSED: RolloutView = RolloutView { going_back: false, paused: true };
@@ -37,7 +38,7 @@ fn admission(
 ) -> Admission {
     let plan = world.plan(&fleet.desired());
     let views: BTreeMap<_, _> = view.into_iter().collect();
-    let admissions = admit(&plan, &world.accepted, &views);
+    let admissions = admit(&plan, &world.accepted, &views, anytime(&fleet.calendar));
     let place = plan.parts.iter().position(|part| part.key == *key).expect("the part is planned");
     admissions[place].clone()
 }
@@ -182,4 +183,119 @@ fn what_an_app_leaves_goes_after_it_runs_where_it_goes() {
     assert_eq!(admission(&world, &west, &prune, None), Admission::Start(prune));
     world.settle(&west.desired());
     assert!(world.plan(&west.desired()).parts.is_empty());
+}
+
+/// The parts that wait at a moment, each with what it waits for.
+fn waiting(world: &World, fleet: &Fleet, second: i64) -> Vec<(String, WaitingOn)> {
+    let plan = world.plan(&fleet.desired());
+    let moment = Moment { calendar: &fleet.calendar, now: at(second) };
+    let admissions = admit(&plan, &world.accepted, &BTreeMap::new(), moment);
+    let waits = admissions.into_iter().filter_map(|admission| match admission {
+        Admission::Wait(key, reason) => Some((key.to_string(), reason)),
+        _ => None,
+    });
+    waits.collect()
+}
+
+fn freeze(from: i64, until: i64) -> Option<Freeze> {
+    Some(Freeze { reason: "audit".to_owned(), from: Some(at(from)), until: Some(at(until)) })
+}
+
+#[test]
+fn a_freeze_holds_everything_but_settings() {
+    let base = shop().with_platform("east/shop", 1).with("shop/old", App::on(&["east/shop"]));
+    let world = settled(&base);
+    let mut fleet = image(&base.without("shop/old"), 2)
+        .with_platform("east/shop", 2)
+        .map("shop/web", |app| app.replicas = 9);
+    fleet.calendar.freeze = freeze(10, 20);
+    let reason = WaitingOn::Freeze { cluster: None, reason: "audit".to_owned() };
+    let all = ["platform:east/shop", "release:shop/web", "prune:shop/old"];
+    let held: Vec<_> = all.iter().map(|part| ((*part).to_owned(), reason.clone())).collect();
+    for (second, expected) in [(9, &[][..]), (10, &held), (19, &held), (20, &[])] {
+        assert_eq!(waiting(&world, &fleet, second), expected, "at {second}");
+    }
+    assert_eq!(fleet.calendar.next_change(at(0)), Some(at(10)));
+    assert_eq!(fleet.calendar.next_change(at(10)), Some(at(20)));
+}
+
+#[test]
+fn what_is_closed_on_a_cluster_holds_what_moves_there() {
+    let base = Fleet::default().with("shop/web", App::on(&["east/shop", "west/shop"]));
+    let world = settled(&base);
+    let both = image(&base, 2);
+    let closed = |fleet: &Fleet, own: ClusterCalendar| {
+        let mut fleet = fleet.clone();
+        fleet.calendar.clusters.insert("west".parse().unwrap(), own);
+        waiting(&world, &fleet, 0).pop().map(|(_, reason)| reason)
+    };
+    let (cluster, reason) = ("west".parse().unwrap(), "audit".to_owned());
+    let maintenance = || ClusterCalendar { maintenance: freeze(0, 9), freeze: freeze(0, 9) };
+    let frozen = || ClusterCalendar { maintenance: freeze(5, 9), freeze: freeze(0, 9) };
+    let found = closed(&both, maintenance());
+    assert_eq!(found, Some(WaitingOn::Maintenance { cluster, reason: reason.clone() }));
+    let cluster = "west".parse().unwrap();
+    assert_eq!(closed(&both, frozen()), Some(WaitingOn::Freeze { cluster: Some(cluster), reason }));
+    let leaves_west = both.map("shop/web", |app| app.targets = [target("east/shop")].into());
+    let plan: Vec<_> = closed(&leaves_west, frozen()).into_iter().collect();
+    assert_eq!(plan.len(), 1, "it is not cleaned there either");
+    let joins =
+        base.map("shop/web", |app| app.targets = App::on(&["east/shop", "west/shop", "east/two"]).targets);
+    assert_eq!(closed(&joins, maintenance()), None, "nothing changes there");
+}
+
+#[test]
+fn outside_its_windows_nothing_begins() {
+    let world = settled(&shop());
+    let mut fleet = image(&shop(), 2);
+    // The world begins at 08:00 UTC.
+    let window = |text: &str| serde_yaml::from_str::<Window>(text).unwrap();
+    fleet.calendar.windows =
+        vec![window("{from: '09:00', duration: 1h}"), window("{from: '21:00', duration: 1h}")];
+    let opens = |second: i64| WaitingOn::Window { opens: Some(at(second)) };
+    for (second, expected) in
+        [(0, Some(opens(3600))), (3600, None), (7199, None), (7200, Some(opens(46_800)))]
+    {
+        let found = waiting(&world, &fleet, second).pop().map(|(_, reason)| reason);
+        assert_eq!(found, expected, "at {second}");
+    }
+}
+
+#[test]
+fn a_revert_passes_when_nothing_else_does() {
+    let web = release("shop/web");
+    let (world, id) = rolling();
+    let mut closed = Calendar { freeze: freeze(-10, 10), ..Calendar::default() };
+    closed.windows.push(serde_yaml::from_str("{from: '01:00', duration: 1m}").unwrap());
+    let admits = |fleet: &Fleet| {
+        let fleet = Fleet { calendar: closed.clone(), ..fleet.clone() };
+        admission(&world, &fleet, &web, Some((id.clone(), PAUSED)))
+    };
+    assert!(matches!(admits(&shop()), Admission::Supersede(..)), "{:?}", admits(&shop()));
+    assert!(matches!(admits(&image(&shop(), 3)), Admission::Wait(_, WaitingOn::Freeze { .. })));
+    assert!(matches!(admits(&image(&shop(), 2)), Admission::Running(..)), "what has begun goes on");
+}
+
+#[test]
+fn a_namespace_does_not_go_under_an_app_that_stays() {
+    let base = Fleet::default()
+        .with("shop/web", App::on(&["east/shop"]))
+        .with_platform("east/shop", 1)
+        .with_namespace();
+    let mut world = settled(&base);
+    // The tenant's definition is gone, its apps are refused for that and stay.
+    let mut desired = Fleet::default().desired();
+    desired.apps.insert(app_key("shop/web"), crate::compile::Desired::Refused);
+    let part = world.plan(&desired).parts.remove(0);
+    assert_eq!(part.key, PartKey::PrunePlatform(target("east/shop")));
+    world.approve(&part);
+    let waits = |world: &World, desired: &crate::compile::DesiredState| {
+        let plan = world.plan(desired);
+        admit(&plan, &world.accepted, &BTreeMap::new(), anytime(&desired.calendar))
+    };
+    let in_use = Admission::Wait(part.key.clone(), WaitingOn::InUse(app_key("shop/web")));
+    assert_eq!(waits(&world, &desired), [in_use]);
+    let gone = Fleet::default().desired();
+    world.settle(&gone);
+    assert!(world.accepted.moves.is_empty() && world.accepted.platform.is_empty());
 }

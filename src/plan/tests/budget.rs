@@ -1,6 +1,7 @@
 //! How much goes without a word.
 
-use super::fleet::{App, Fleet, World, app_key, at};
+use super::fleet::{App, Fleet, World, anytime, app_key, at};
+use crate::definition::Calendar;
 use crate::model::{ApprovalNeed, PartKey, Work};
 use crate::plan::{Admission, Refusal, WaitingOn, admit, asks, overdue};
 
@@ -24,7 +25,7 @@ fn check(name: &str, before: &Fleet, after: &Fleet, part: &str, expected: Option
         ApprovalNeed::Deletions { counted, allowed, .. } => (*counted, *allowed),
     });
     assert_eq!(found.collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>(), "{name}");
-    let admissions = admit(&plan, &world.accepted, &Default::default());
+    let admissions = admit(&plan, &world.accepted, &Default::default(), anytime(&Calendar::default()));
     let waits = admissions.contains(&Admission::Wait(part.key.clone(), WaitingOn::Approval));
     assert_eq!(waits, expected.is_some(), "{name}");
 }
@@ -194,7 +195,7 @@ fn an_approval_is_waited_for_a_week() {
     assert!(overdue(&world.accepted, days(6)).is_empty());
     let refused = |world: &World, fleet: &Fleet| {
         let plan = world.plan(&fleet.desired());
-        let admissions = admit(&plan, &world.accepted, &Default::default());
+        let admissions = admit(&plan, &world.accepted, &Default::default(), anytime(&Calendar::default()));
         let asked = asks(&plan, &admissions, &world.accepted).is_some();
         (admissions == [Admission::Refuse(part.key.clone(), Refusal::Expired)], asked)
     };

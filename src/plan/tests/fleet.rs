@@ -9,13 +9,13 @@ use crate::accepted::{
     Accepted, EnvironmentEvent, Outcome, PartSummary, PlanSummary, RolloutEnd, RolloutStart,
 };
 use crate::compile::{Desired, DesiredApp, DesiredState, Hidden};
-use crate::definition::{DeletionBudget, GrayRelease};
+use crate::definition::{Calendar, DeletionBudget, GrayRelease};
 use crate::model::{
     Allocation, AppKey, Bundle, CommitId, ComponentName, ExtraMetadata, Manifest, Part, Place, Plan, Release,
     Replicas, Revision, RolloutId, SEALED_FIELD, Settings, Size, Slot, Slots, Strategy, TargetKey, Timestamp,
     Work,
 };
-use crate::plan::{Admission, Planning, admit, asks, plan};
+use crate::plan::{Admission, Moment, Planning, admit, asks, plan};
 use crate::wanted::Bundles;
 
 pub fn target(text: &str) -> TargetKey {
@@ -28,6 +28,11 @@ pub fn app_key(text: &str) -> AppKey {
 
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// The moment of most tests.
+pub fn anytime(calendar: &Calendar) -> Moment<'_> {
+    Moment { calendar, now: at(0) }
 }
 
 /// What may differ from one app to the next.
@@ -44,6 +49,8 @@ pub struct App {
     /// It renders nothing but its components.
     pub bare: bool,
     pub cipher: &'static str,
+    /// ConfigMaps of these names.
+    pub configs: Vec<&'static str>,
     pub strategy: Strategy,
     pub suspended: bool,
     pub after: Vec<&'static str>,
@@ -62,6 +69,7 @@ impl App {
             claim: false,
             bare: false,
             cipher: "a",
+            configs: Vec::new(),
             strategy: Strategy::Rolling,
             suspended: false,
             after: Vec::new(),
@@ -96,6 +104,9 @@ impl App {
         }
         if self.service {
             objects.push(manifest("v1", "Service", namespace, app.app.as_str(), json!({"spec": {}})));
+        }
+        for name in &self.configs {
+            objects.push(manifest("v1", "ConfigMap", namespace, name, json!({"data": {"k": "v"}})));
         }
         if self.claim {
             let claim = json!({"spec": {}});
@@ -141,11 +152,19 @@ pub struct Fleet {
     pub commit: char,
     pub apps: BTreeMap<&'static str, App>,
     pub platform: BTreeMap<TargetKey, u32>,
+    pub namespaces: bool,
+    pub calendar: Calendar,
 }
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { commit: 'a', apps: BTreeMap::new(), platform: BTreeMap::new() }
+        Self {
+            commit: 'a',
+            apps: BTreeMap::new(),
+            platform: BTreeMap::new(),
+            namespaces: false,
+            calendar: Calendar::default(),
+        }
     }
 }
 
@@ -175,12 +194,23 @@ impl Fleet {
         fleet
     }
 
+    /// With the namespaces themselves among the platform's objects.
+    pub fn with_namespace(&self) -> Self {
+        Self { namespaces: true, ..self.clone() }
+    }
+
     pub fn desired(&self) -> DesiredState {
         let commit = CommitId::new(self.commit.to_string().repeat(40)).unwrap();
         let platform = self.platform.iter().map(|(target, count)| {
             let quota =
                 |n| manifest("v1", "ResourceQuota", target.namespace.as_str(), &format!("q-{n}"), json!({}));
-            (target.clone(), (0..*count).map(quota).collect())
+            let mut objects: Vec<Manifest> = (0..*count).map(quota).collect();
+            if self.namespaces {
+                let name = target.namespace.as_str();
+                let value = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+                objects.push(Manifest::new(value).unwrap());
+            }
+            (target.clone(), objects)
         });
         DesiredState {
             environment: "dev".parse().unwrap(),
@@ -188,6 +218,7 @@ impl Fleet {
             platform: platform.collect(),
             apps: self.apps.iter().map(|(name, app)| desired_app(name, app)).collect(),
             hidden: Hidden::default(),
+            calendar: self.calendar.clone(),
             clusters: BTreeMap::new(),
             waiting_clusters: BTreeSet::new(),
         }
@@ -236,7 +267,7 @@ impl World {
     /// Accepts what is admitted; every rollout succeeds at once. Whether anything was.
     pub fn round(&mut self, desired: &DesiredState) -> bool {
         let plan = self.plan(desired);
-        let admissions = admit(&plan, &self.accepted, &BTreeMap::new());
+        let admissions = admit(&plan, &self.accepted, &BTreeMap::new(), anytime(&desired.calendar));
         self.record(&plan);
         if let Some(event) = asks(&plan, &admissions, &self.accepted) {
             self.fold(event);
@@ -349,7 +380,8 @@ impl World {
                 self.succeed(&id);
             }
             (key, Work::Prune { targets }) => {
-                self.fold(EnvironmentEvent::Pruned { part: key.clone(), digest, targets });
+                let handed = part.handed.clone();
+                self.fold(EnvironmentEvent::Pruned { part: key.clone(), digest, targets, handed });
             }
             other => panic!("{other:?}"),
         }

@@ -4,6 +4,7 @@ mod admission;
 mod budget;
 mod fleet;
 mod properties;
+mod transfers;
 
 use std::collections::BTreeSet;
 

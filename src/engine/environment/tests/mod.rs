@@ -1,6 +1,8 @@
 //! Whole stories of an environment, and the same stories with a crash after every append.
 
+mod calendar;
 mod crashes;
+mod threads;
 mod world;
 
 use world::{Git, World, app, on};

@@ -47,6 +47,10 @@ pub struct Git {
     pub broken: bool,
     /// There is no file at all.
     pub empty: bool,
+    /// More of the environment's rules.
+    pub environment: &'static str,
+    /// More of what is said of the cluster `east`.
+    pub east: &'static str,
 }
 
 impl Git {
@@ -60,6 +64,8 @@ impl Git {
             quota: 0,
             broken: false,
             empty: false,
+            environment: "",
+            east: "",
         }
     }
 
@@ -76,14 +82,15 @@ impl Git {
         format!("spec: {{namespaces: {{default: {{{quota}}}}}}}\n")
     }
 
-    fn revision(&self) -> SourceRevision {
+    pub fn revision(&self) -> SourceRevision {
         let head = |kind: &str, name: &str| {
             format!("apiVersion: sluice.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\n")
         };
         let mut files = BTreeMap::from([
             (
                 "sluice.yaml".to_owned(),
-                head("Fleet", "fleet") + "spec: {environments: [{name: dev, branch: main}]}\n",
+                head("Fleet", "fleet")
+                    + &format!("spec: {{environments: [{{name: dev, branch: main{}}}]}}\n", self.environment),
             ),
             ("platform/shop.yaml".to_owned(), head("Tenant", "shop") + &self.tenant()),
             (
@@ -92,8 +99,9 @@ impl Git {
             ),
         ]);
         for name in &self.clusters {
-            let spec = "spec: {environment: dev, access: {playground: {}}}\n";
-            files.insert(format!("platform/{name}.yaml"), head("Cluster", name) + spec);
+            let more = if *name == "east" { self.east } else { "" };
+            let spec = format!("spec: {{environment: dev, access: {{playground: {{}}}}{more}}}\n");
+            files.insert(format!("platform/{name}.yaml"), head("Cluster", name) + &spec);
         }
         for (name, (tag, replicas)) in &self.apps {
             let spec = format!(
@@ -134,6 +142,15 @@ impl Clock for Hand {
 pub type Pods = BTreeMap<(MoveKey, ComponentName), Vec<BundleDigest>>;
 
 type Tasks = Arc<Mutex<BTreeMap<ClusterName, watch::Receiver<Task>>>>;
+
+/// Workers who do nothing.
+pub struct Nobody;
+
+impl Workers for Nobody {
+    fn hire(&mut self, _: &ClusterName, _: &Access, _: watch::Receiver<Task>) {}
+
+    fn dismiss(&mut self, _: &ClusterName) {}
+}
 
 struct Hired(Tasks);
 
@@ -221,6 +238,13 @@ impl World {
         }
     }
 
+    /// The clusters that nothing is written to.
+    pub fn paused(&self) -> Vec<String> {
+        let tasks = self.tasks.lock().unwrap();
+        let paused = |task: &Task| task.share.targets.values().any(|here| here.paused);
+        tasks.iter().filter(|(_, task)| paused(&task.borrow())).map(|(name, _)| name.to_string()).collect()
+    }
+
     /// The clusters that have a worker.
     pub fn staffed(&self) -> Vec<String> {
         self.tasks.lock().unwrap().keys().map(ToString::to_string).collect()
@@ -259,8 +283,10 @@ impl World {
                 let reports = self.live(&task);
                 self.happen(Message::Reports { cluster: name, task: task.number, reports });
             }
-            self.environment.tick().unwrap();
-            self.note();
+            if self.environment.is_due() {
+                self.environment.tick().unwrap();
+                self.note();
+            }
         }
     }
 
@@ -282,17 +308,18 @@ impl World {
                     .map(|(name, slots)| {
                         let pods = self.pods.entry((key.clone(), name.clone())).or_default();
                         let wanted = wanted(slots, &share.state, name);
-                        if !share.suspended {
+                        if !share.suspended && !here.paused {
                             turn_over(pods, wanted, &task.bundles);
                         }
                         (name.clone(), report(pods, wanted, &task.bundles, self.ill))
                     })
                     .collect();
-                let trouble = share.suspended.then(|| "suspended".to_owned());
+                let idle = share.suspended || here.paused;
+                let trouble = idle.then(|| "suspended".to_owned());
                 let evidence = Evidence {
                     allocation: share.state.allocation.number,
                     settings: share.state.settings.number,
-                    applied: !share.suspended,
+                    applied: !idle,
                     trouble,
                     refused: false,
                     components,
