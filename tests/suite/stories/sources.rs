@@ -45,6 +45,7 @@ fn errors(world: &World) -> String {
 pub async fn an_object_of_two_apps_stays_with_its_owner(mut world: World) -> World {
     let first = commit(&mut world, &[("one", map("words", "", "hello"))]);
     world.start();
+    world.until_synced(&first).await;
     world.until_app("one", &first, Sync::Synced).await;
     let before = world.live("east", "v1", "ConfigMap", "words").await.unwrap();
     let writes = world.cluster("east").count_writes();
