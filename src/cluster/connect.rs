@@ -9,6 +9,7 @@ use kube::{Client, Config};
 
 use super::KubeCluster;
 use crate::definition::Access;
+use crate::diagnostic::with_causes;
 use crate::model::ClusterName;
 use crate::port::cluster::{Cluster, ClusterError, Connect};
 
@@ -68,7 +69,7 @@ impl Connect for KubeConnect {
 }
 
 fn unusable(error: &dyn std::error::Error) -> ClusterError {
-    ClusterError::Unreachable(format!("the access can't be used: {error}"))
+    ClusterError::Unreachable(format!("the access can't be used: {}", with_causes(error)))
 }
 
 fn from_file(file: &Path, context: Option<String>) -> Result<Config, ClusterError> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::diagnostic::with_causes;
 use crate::port::cluster::ClusterError;
 
 /// How long to wait when an API server asks to and does not say how long.
@@ -11,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) fn from_kube(error: kube::Error) -> ClusterError {
     match error {
         kube::Error::Api(status) => from_status(&status),
-        other => ClusterError::Unreachable(chain(&other)),
+        other => ClusterError::Unreachable(with_causes(&other)),
     }
 }
 
@@ -44,18 +45,4 @@ fn from_status(status: &kube::core::Status) -> ClusterError {
         }
         _ => ClusterError::Unreachable(message),
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(&format!(": {words}"));
-        }
-        next = cause.source();
-    }
-    text
 }

@@ -6,9 +6,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+mod causes;
 mod codes;
 mod draw;
 
+pub use causes::with_causes;
 pub use codes::{Code, UnknownCode};
 pub use draw::{draw, one_line_each, sort};
 

@@ -9,10 +9,10 @@ use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::words;
 use super::worker::{objects::comparable, yielded};
 use crate::artifact::Keys;
 use crate::definition::Access;
+use crate::diagnostic::with_causes;
 use crate::diff::{self, Difference, DifferenceKind};
 use crate::model::{
     AppKey, ClusterFacts, ClusterName, FIELD_MANAGER, Manifest, ObjectKey, Owner, TargetKey, is_sealed,
@@ -114,8 +114,8 @@ impl Comparison {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
-        let cluster = self.connect.connect(name, access).map_err(|error| words(&error))?;
-        let facts = cluster.discover().await.map_err(|error| words(&error))?.facts;
+        let cluster = self.connect.connect(name, access).map_err(|error| with_causes(&error))?;
+        let facts = cluster.discover().await.map_err(|error| with_causes(&error))?.facts;
         let comparing: Vec<_> =
             asked.into_iter().map(|asked| self.object(cluster.as_ref(), &facts, asked)).collect();
         let answers: Vec<_> = futures::stream::iter(comparing).buffered(OBJECTS_AT_ONCE).collect().await;
@@ -127,7 +127,7 @@ impl Comparison {
     fn asked(&self, name: &ClusterName, selection: &Selection) -> Result<Vec<Asked>, String> {
         let mut asked = Vec::new();
         for (target, here) in self.state.accepted.share(name).targets {
-            let sets = wanted(&here, &self.state.bundles).map_err(|error| words(&error))?;
+            let sets = wanted(&here, &self.state.bundles).map_err(|error| with_causes(&error))?;
             for (owner, set) in sets {
                 if selection.app.as_ref().is_some_and(|app| owner != Owner::App(app.clone())) {
                     continue;
@@ -149,12 +149,12 @@ impl Comparison {
         facts: &ClusterFacts,
         asked: Asked,
     ) -> Result<LiveDifference, String> {
-        let failed = |error: ClusterError| format!("{}: {}", asked.key, words(&error));
+        let failed = |error: ClusterError| format!("{}: {}", asked.key, with_causes(&error));
         let Asked { target, owner, key, wanted } = &asked;
         let opened = match is_sealed(&wanted.manifest) {
             true => Arc::new(
                 crate::artifact::unseal(&wanted.manifest, &self.keys)
-                    .map_err(|error| format!("{key}: {}", words(&error)))?,
+                    .map_err(|error| format!("{key}: {}", with_causes(&error)))?,
             ),
             false => wanted.manifest.clone(),
         };

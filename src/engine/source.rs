@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::environment::SourceRevision;
-use super::words;
 use crate::compile::{self, Definitions};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::with_causes;
 use crate::git::{Poll, Wake};
 use crate::model::{CommitId, EnvironmentName, Revision};
 use crate::port::{HeadChange, Repository};
@@ -112,7 +112,7 @@ impl Source {
         if !wanted.contains(&self.trunk) {
             wanted.push(self.trunk.clone());
         }
-        self.repository.fetch(&wanted).map_err(|error| words(&error))?;
+        self.repository.fetch(&wanted).map_err(|error| with_causes(&error))?;
         let trunk = self.trunk.clone();
         self.read_branch(&trunk)?;
         let Some(platform) = self.branches.get(&trunk) else { return Err(format!("no branch {trunk}")) };
@@ -159,7 +159,7 @@ impl Source {
     ) -> Result<Option<SourceRevision>, String> {
         if branch != self.trunk {
             if !self.branches.contains_key(branch) {
-                self.repository.fetch(&[branch.to_owned()]).map_err(|error| words(&error))?;
+                self.repository.fetch(&[branch.to_owned()]).map_err(|error| with_causes(&error))?;
             }
             self.read_branch(branch)?;
         }
@@ -189,10 +189,12 @@ impl Source {
     /// Reads a branch again if it moved on. One that went away or back stays as it was read.
     fn read_branch(&mut self, branch: &str) -> Result<(), String> {
         let commit = match self.branches.get(branch) {
-            None => self.repository.head(branch).map_err(|error| words(&error))?,
+            None => self.repository.head(branch).map_err(|error| with_causes(&error))?,
             Some(known) => {
-                let change =
-                    self.repository.head_change(branch, &known.commit).map_err(|error| words(&error))?;
+                let change = self
+                    .repository
+                    .head_change(branch, &known.commit)
+                    .map_err(|error| with_causes(&error))?;
                 match change {
                     HeadChange::Same => return Ok(()),
                     HeadChange::FastForward(commit) => commit,
@@ -213,7 +215,7 @@ impl Source {
                 }
             }
         };
-        let read = self.repository.read_tree(&commit).map_err(|error| words(&error))?;
+        let read = self.repository.read_tree(&commit).map_err(|error| with_causes(&error))?;
         if read.refused {
             let first = read.diagnostics.first().map(line).unwrap_or_default();
             return Err(format!("the commit {} on {branch} is refused: {first}", commit.short()));

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Report, Worker};
 use crate::artifact::Keys;
 use crate::definition::Access;
+use crate::diagnostic::with_causes;
 use crate::engine::environment::{Message, Task};
-use crate::engine::words;
 use crate::model::{ClusterName, Owner, TargetKey};
 use crate::port::cluster::{Cluster, ClusterError, Connect};
 
@@ -85,8 +85,8 @@ fn jitter(name: &ClusterName, round: u32, wait: Duration) -> Duration {
 }
 
 async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
-    let cluster = bench.connect.connect(&bench.name, &bench.access).map_err(|error| words(&error))?;
-    let facts = discover(bench, cluster.as_ref()).await.map_err(|error| words(&error))?;
+    let cluster = bench.connect.connect(&bench.name, &bench.access).map_err(|error| with_causes(&error))?;
+    let facts = discover(bench, cluster.as_ref()).await.map_err(|error| with_causes(&error))?;
     let mut worker = Worker::new(bench.name.clone(), cluster.clone(), bench.keys.clone(), facts);
     let mut discovered = tokio::time::Instant::now();
     let mut told: BTreeMap<(TargetKey, Owner), Report> = BTreeMap::new();
@@ -96,7 +96,7 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
     let mut seen = None;
     loop {
         let task = bench.task.borrow_and_update().clone();
-        let reports = worker.pass(&task.share, &task.bundles).await.map_err(|error| words(&error))?;
+        let reports = worker.pass(&task.share, &task.bundles).await.map_err(|error| with_causes(&error))?;
         if let Some(error) = away(&reports) {
             return Err(error);
         }
@@ -138,7 +138,7 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
         }
         let asked = std::mem::replace(&mut looked, bench.task.borrow().look) != looked;
         if asked || discovered.elapsed() >= DISCOVER_EVERY || (level && unknown_kind(&told)) {
-            worker.learn(discover(bench, cluster.as_ref()).await.map_err(|error| words(&error))?);
+            worker.learn(discover(bench, cluster.as_ref()).await.map_err(|error| with_causes(&error))?);
             discovered = tokio::time::Instant::now();
         }
     }
