@@ -9,7 +9,7 @@ mod suite;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use controlplane::{ADMIN, ControlPlane, ENGINE};
+use controlplane::{ADMIN, ControlPlane, ENGINE, Options};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use sluice::cluster::KubeCluster;
@@ -98,6 +98,18 @@ stories! {
     a_dropped_route_goes_after_the_soak "droppedroute";
     the_data_of_a_removed_app_goes_when_agreed "agreed";
     a_denial_in_mid_rollout_brings_all_back "midrollout";
+    a_stopped_app_starts_no_pod "stopped";
+    a_job_that_ended_unseen_is_not_made_again "unseen";
+    a_namespace_that_leaves_is_waited_for "leaving";
+}
+
+/// On a control plane of its own: the rights that go are those of every story.
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_go_and_come_back() {
+    let start = || controlplane::or_left_out(ControlPlane::start("rights", &Options::default()));
+    let plane = tokio::task::spawn_blocking(start).await.unwrap();
+    let Some(plane) = plane.map(|plane| &*Box::leak(Box::new(plane))) else { return };
+    tell(site(plane, "rights").await, "rights", stories::rights_that_go_and_come_back).await;
 }
 
 /// What the built-in shapes join, so that one stands for several kinds: they allow more than a cluster.

@@ -54,6 +54,10 @@ stories! {
     an_app_brings_no_kinds: "east";
     a_dropped_route_goes_after_the_soak: "east";
     the_data_of_a_removed_app_goes_when_agreed: "east";
+    a_stopped_app_starts_no_pod: "east";
+    a_job_that_ended_unseen_is_not_made_again: "east";
+    a_namespace_that_leaves_is_waited_for: "east";
+    rights_that_go_and_come_back: "east";
     one_bad_target_brings_all_back: "east" "west";
     a_cluster_that_is_away_leaves_others_going: "east" "west";
 }

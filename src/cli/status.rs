@@ -11,6 +11,7 @@ use crate::api::StatusView;
 use crate::definition::nearest;
 use crate::engine::environment::{AppStatus, EnvironmentStatus, MoveStatus, Sync};
 use crate::model::{AppKey, EnvironmentName, MoveKey};
+use crate::rollout::ComponentReport;
 
 /// Runs the command.
 ///
@@ -78,6 +79,7 @@ fn targets(view: &StatusView, console: &Console) -> String {
         "SYNC",
         "HEALTH",
         "READY",
+        "UPDATED",
         "STABLE",
         "DESIRED",
         "MESSAGE",
@@ -97,6 +99,7 @@ fn targets(view: &StatusView, console: &Console) -> String {
                 &sync(app.sync, console),
                 &console.paint(health::paint(worst), worst.as_str()),
                 &ready(std::iter::once(status)),
+                &updated(status),
                 &short(&status.stable),
                 &short(&status.desired),
                 &words(at, status, app),
@@ -120,13 +123,26 @@ fn all(view: &StatusView) -> impl Iterator<Item = (&EnvironmentStatus, &AppKey, 
     view.environments.values().flat_map(|status| status.apps.iter().map(move |(key, app)| (status, key, app)))
 }
 
+/// How many pods serve, of how many that are wanted: old ones too while a release is under way.
 fn ready<'a>(moves: impl Iterator<Item = &'a MoveStatus>) -> String {
-    let (mut ready, mut wanted) = (0_u64, 0_u64);
+    of_wanted(moves, |component| component.serving)
+}
+
+/// How many pods run what is wanted, of how many that are wanted.
+fn updated(status: &MoveStatus) -> String {
+    of_wanted(std::iter::once(status), |component| component.updated)
+}
+
+fn of_wanted<'a>(
+    moves: impl Iterator<Item = &'a MoveStatus>,
+    count: impl Fn(&ComponentReport) -> u32,
+) -> String {
+    let (mut counted, mut wanted) = (0_u64, 0_u64);
     for component in moves.flat_map(|status| status.components.values()) {
-        ready += u64::from(component.ready);
+        counted += u64::from(count(component));
         wanted += u64::from(component.wanted);
     }
-    format!("{ready}/{wanted}")
+    format!("{counted}/{wanted}")
 }
 
 fn sync(sync: Sync, console: &Console) -> String {

@@ -123,6 +123,10 @@ impl Cluster for KubeCluster {
         self.watches.object(resource, key)
     }
 
+    fn departed(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>> {
+        self.watches.departed(resource, key)
+    }
+
     fn live_in(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Manifest>> {
         self.watches.objects(resource, namespace)
     }

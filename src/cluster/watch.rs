@@ -1,6 +1,6 @@
 //! Watches: the live objects of every followed kind, in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
@@ -16,6 +16,9 @@ use crate::model::{Manifest, ObjectKey, Resource};
 /// The most objects of one page of a list: the API server's own clients ask for as many.
 const PAGE: u32 = 500;
 
+/// So many Jobs that went are remembered, some kilobytes each: more than end between two passes.
+const DEPARTED: usize = 512;
+
 type Place = (Option<String>, String);
 
 /// The objects of one kind.
@@ -25,6 +28,9 @@ struct Followed {
     objects: BTreeMap<Place, Arc<Manifest>>,
     /// A list that is under way: it replaces the objects when it is whole.
     coming: BTreeMap<Place, Arc<Manifest>>,
+    /// Jobs that went, as they were in the end, the latest last. Their time to live may take them
+    /// away before anybody looks, and how they ended is in their last state alone.
+    departed: VecDeque<(Place, Arc<Manifest>)>,
 }
 
 type Index = Arc<Mutex<BTreeMap<Resource, Followed>>>;
@@ -83,6 +89,14 @@ impl Watches {
     pub fn object(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>> {
         let place = (key.namespace.clone(), key.name.clone());
         lock(&self.index).get(resource)?.objects.get(&place).cloned()
+    }
+
+    pub fn departed(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>> {
+        let index = lock(&self.index);
+        let mut latest_first = index.get(resource)?.departed.iter().rev();
+        let found =
+            latest_first.find(|((namespace, name), _)| *namespace == key.namespace && *name == key.name);
+        found.map(|(_, object)| object.clone())
     }
 
     pub fn objects(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Manifest>> {
@@ -152,8 +166,15 @@ fn take(index: &mut BTreeMap<Resource, Followed>, resource: &Resource, event: Ev
             true
         }
         Event::Delete(object) => {
-            let place = (object.metadata.namespace, object.metadata.name.unwrap_or_default());
-            followed.objects.remove(&place);
+            if let Some((place, object)) = manifest(resource, object) {
+                followed.objects.remove(&place);
+                if (resource.group.as_str(), resource.kind.as_str()) == ("batch", "Job") {
+                    followed.departed.push_back((place, object));
+                    if followed.departed.len() > DEPARTED {
+                        followed.departed.pop_front();
+                    }
+                }
+            }
             true
         }
     }

@@ -40,21 +40,61 @@ impl FaultKind {
     }
 }
 
-/// One container that does not run, in its own words.
+/// One container that does not run, in its own words, as `kubectl describe` shows them.
 ///
-/// Written as `container web: ImagePullBackOff: back-off pulling image "…"`.
+/// Written as `container web: ImagePullBackOff: back-off pulling image "…"`, or as
+/// `container web: CrashLoopBackOff, exit code 1 (Error), 3 restarts: back-off 40s …`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerFault {
     /// The container's name; empty if the fault is the whole pod's.
     pub container: String,
     /// Why it does not run.
     pub kind: FaultKind,
-    /// The word the kubelet or scheduler used, such as `ImagePullBackOff`.
+    /// The word the kubelet or scheduler used, such as `ImagePullBackOff`. Of a container that ends
+    /// again and again `CrashLoopBackOff`, also in the moments when it has just ended or is up.
     pub reason: String,
-    /// The sentence the kubelet or scheduler used; of a container that ended also its exit code.
+    /// The sentences that the container left and that the kubelet or scheduler used.
     pub message: String,
+    /// How it ended last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<ContainerExit>,
     /// How often the container was started again.
     pub restarts: u32,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerExit {
+    /// Its exit code.
+    pub code: i64,
+    /// The runtime's word for it: `Error`, `OOMKilled`.
+    pub reason: String,
+}
+
+impl ContainerFault {
+    /// How it ended and how often it was started again: `exit code 1 (Error), 3 restarts`.
+    fn counts(&self) -> String {
+        let exit = self.exit.as_ref().map(|exit| match exit.reason == self.reason {
+            true => format!("exit code {}", exit.code),
+            false => format!("exit code {} ({})", exit.code, exit.reason),
+        });
+        let restarts = match self.restarts {
+            0 => None,
+            1 => Some("1 restart".to_owned()),
+            many => Some(format!("{many} restarts")),
+        };
+        exit.into_iter().chain(restarts).collect::<Vec<_>>().join(", ")
+    }
+
+    /// All that is known beside the reason: `exit code 1 (Error), 3 restarts: back-off 40s …`.
+    pub fn details(&self) -> String {
+        let counts = self.counts();
+        match (counts.is_empty(), self.message.is_empty()) {
+            (true, _) => self.message.clone(),
+            (false, true) => counts,
+            (false, false) => format!("{counts}: {}", self.message),
+        }
+    }
 }
 
 impl fmt::Display for ContainerFault {
@@ -63,13 +103,11 @@ impl fmt::Display for ContainerFault {
             write!(f, "container {}: ", self.container)?;
         }
         f.write_str(&self.reason)?;
-        if !self.message.is_empty() {
-            write!(f, ": {}", self.message)?;
-        }
-        match self.restarts {
-            0 => Ok(()),
-            1 => f.write_str(" (1 restart)"),
-            many => write!(f, " ({many} restarts)"),
+        let details = self.details();
+        match (details.is_empty(), self.counts().is_empty()) {
+            (true, _) => Ok(()),
+            (false, true) => write!(f, ": {details}"),
+            (false, false) => write!(f, ", {details}"),
         }
     }
 }
@@ -88,6 +126,9 @@ const IMAGE_REASONS: [&str; 7] = [
 /// What the kubelet says while it can't put a container's configuration together.
 const CONFIG_REASONS: [&str; 3] =
     ["CreateContainerConfigError", "CreateContainerError", "CreatePodSandboxError"];
+
+/// What the kubelet says while it holds a container back that ends again and again.
+const CRASH_LOOP: &str = "CrashLoopBackOff";
 
 /// From how many restarts on a container that is up but not ready counts as crashing. The kubelet
 /// starts a container again at once the first time, so one restart may be chance; by the third the
@@ -159,6 +200,7 @@ pub(super) fn of_pod(pod: &Object<'_>) -> Vec<ContainerFault> {
             kind: FaultKind::Unschedulable,
             reason: scheduled.reason.to_owned(),
             message: scheduled.message_or_state(),
+            exit: None,
             restarts: 0,
         });
     }
@@ -171,7 +213,7 @@ pub(super) fn ended_containers(pod: &Object<'_>) -> Vec<ContainerFault> {
         .filter_map(|container| {
             let ended = Ended::read(container.0.pointer("/state/terminated")?)?;
             let kind = if ended.is_out_of_memory() { FaultKind::OutOfMemory } else { FaultKind::Exited };
-            Some(container.fault(kind, ended.reason, ended.sentence()))
+            Some(container.end(kind, &ended))
         })
         .collect()
 }
@@ -198,14 +240,26 @@ impl<'a> ContainerStatus<'a> {
         Ended::read(self.0.pointer("/lastState/terminated")?)
     }
 
-    fn fault(&self, kind: FaultKind, reason: &str, message: String) -> ContainerFault {
+    fn fault(&self, kind: FaultKind, reason: &str, message: &str) -> ContainerFault {
         ContainerFault {
             container: self.text("/name").to_owned(),
             kind,
             reason: reason.to_owned(),
-            message,
+            message: message.to_owned(),
+            exit: None,
             restarts: self.restarts(),
         }
+    }
+
+    /// A fault that shows in how the container ended. What the kubelet says while it waits follows
+    /// what the container itself has left.
+    fn end(&self, kind: FaultKind, ended: &Ended<'_>) -> ContainerFault {
+        let reason = if kind == FaultKind::CrashLoop { CRASH_LOOP } else { ended.reason };
+        let waits = self.text("/state/waiting/message");
+        let words = [ended.message, waits].into_iter().filter(|words| !words.is_empty());
+        let message = words.collect::<Vec<_>>().join("; ");
+        let exit = Some(ContainerExit { code: ended.code, reason: ended.reason.to_owned() });
+        ContainerFault { exit, ..self.fault(kind, reason, &message) }
     }
 }
 
@@ -235,15 +289,6 @@ impl<'a> Ended<'a> {
     fn never_ran(&self) -> bool {
         matches!(self.reason, "StartError" | "ContainerCannotRun")
     }
-
-    fn sentence(&self) -> String {
-        let code = format!("exit code {}", self.code);
-        match (self.message, self.reason) {
-            ("", "Error") => code,
-            ("", reason) => format!("{code}, {reason}"),
-            (message, _) => format!("{code}: {message}"),
-        }
-    }
 }
 
 fn of_waiting(container: &ContainerStatus<'_>) -> Option<ContainerFault> {
@@ -253,27 +298,23 @@ fn of_waiting(container: &ContainerStatus<'_>) -> Option<ContainerFault> {
         FaultKind::ImagePull
     } else if CONFIG_REASONS.contains(&reason) {
         FaultKind::ConfigError
-    } else if reason == "CrashLoopBackOff" {
+    } else if reason == CRASH_LOOP {
         return Some(of_crash_loop(container, message));
     } else if reason.ends_with("Error") || reason.starts_with("Err") || reason.ends_with("BackOff") {
         FaultKind::RunError
     } else {
         return None;
     };
-    Some(container.fault(kind, reason, message.to_owned()))
+    Some(container.fault(kind, reason, message))
 }
 
 /// A back-off says how long the kubelet waits; why is in how the container last ended.
 fn of_crash_loop(container: &ContainerStatus<'_>, message: &str) -> ContainerFault {
     match container.last_end() {
-        Some(ended) if ended.is_out_of_memory() => {
-            container.fault(FaultKind::OutOfMemory, ended.reason, ended.sentence())
-        }
-        Some(ended) if ended.never_ran() => {
-            container.fault(FaultKind::RunError, ended.reason, ended.sentence())
-        }
-        Some(ended) => container.fault(FaultKind::CrashLoop, "CrashLoopBackOff", ended.sentence()),
-        None => container.fault(FaultKind::CrashLoop, "CrashLoopBackOff", message.to_owned()),
+        Some(ended) if ended.is_out_of_memory() => container.end(FaultKind::OutOfMemory, &ended),
+        Some(ended) if ended.never_ran() => container.end(FaultKind::RunError, &ended),
+        Some(ended) => container.end(FaultKind::CrashLoop, &ended),
+        None => container.fault(FaultKind::CrashLoop, CRASH_LOOP, message),
     }
 }
 
@@ -291,7 +332,7 @@ fn of_terminated(container: &ContainerStatus<'_>, restarts_never: bool) -> Optio
     } else {
         return None;
     };
-    Some(container.fault(kind, ended.reason, ended.sentence()))
+    Some(container.end(kind, &ended))
 }
 
 /// A container that is up for the moment, but has ended before and is not ready again.
@@ -302,8 +343,7 @@ fn of_running(container: &ContainerStatus<'_>) -> Option<ContainerFault> {
     }
     let ended = container.last_end()?;
     if ended.is_out_of_memory() {
-        return Some(container.fault(FaultKind::OutOfMemory, ended.reason, ended.sentence()));
+        return Some(container.end(FaultKind::OutOfMemory, &ended));
     }
-    (container.restarts() >= CRASH_LOOP_RESTARTS)
-        .then(|| container.fault(FaultKind::CrashLoop, ended.reason, ended.sentence()))
+    (container.restarts() >= CRASH_LOOP_RESTARTS).then(|| container.end(FaultKind::CrashLoop, &ended))
 }

@@ -38,7 +38,7 @@ use serde_json::Value;
 
 use crate::model::{Manifest, Timestamp};
 
-pub use faults::{ContainerFault, FaultKind, assess_workload, pod_faults};
+pub use faults::{ContainerExit, ContainerFault, FaultKind, assess_workload, pod_faults};
 
 use object::Object;
 

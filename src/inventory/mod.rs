@@ -37,7 +37,8 @@ pub struct Inventory {
 /// One object of an inventory.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The uid, once it is known: an object of the same name with another uid is not ours.
+    /// The uid, once the object was applied: an object of the same name with another uid is another
+    /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
     /// How a Job ended. One that has ended is never made again, though its time to live or a person
@@ -54,6 +55,9 @@ pub enum Ended {
     Complete,
     /// Too many did not.
     Failed,
+    /// It was there and is gone, and nobody saw how it ended. It may have done its work, so it is
+    /// not made again.
+    Unseen,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,15 +87,6 @@ impl Inventory {
     /// How a Job ended, if it has.
     pub fn ended(&self, key: &ObjectKey) -> Option<Ended> {
         self.objects.get(key).and_then(|entry| entry.ended)
-    }
-
-    /// Whether another inventory says the same of what is there. Uids are learned again.
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        self.objects.len() == other.objects.len()
-            && self
-                .objects
-                .iter()
-                .all(|(key, entry)| other.objects.get(key).is_some_and(|theirs| theirs.ended == entry.ended))
     }
 
     /// The keys.

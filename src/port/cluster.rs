@@ -28,6 +28,10 @@ pub trait Cluster: Send + Sync {
     /// The live object, as the watch last showed it.
     fn live(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>>;
 
+    /// The last state of a Job of which the watch has told that it went. None if the watch did not
+    /// see it go, and after a while: then nobody knows how it ended.
+    fn departed(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>>;
+
     /// All live objects of a kind in a namespace (none = everywhere), as the watch last showed them.
     fn live_in(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Manifest>>;
 

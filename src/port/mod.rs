@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod cluster;
+pub mod interpose;
 pub mod ledger;
 mod repository;
 

@@ -44,6 +44,9 @@ pub struct ComponentReport {
     pub updated: u32,
     /// How many of these are ready.
     pub ready: u32,
+    /// How many of any template are ready: what serves.
+    #[serde(default)]
+    pub serving: u32,
     /// How many of another template there are.
     pub old: u32,
     /// How often containers of the wanted template have restarted.
@@ -65,8 +68,8 @@ pub struct Fault {
     pub reason: String,
     /// Its own words.
     pub message: String,
-    /// Whether it counts by itself. A pod that finds no node may find one later: only the deadline
-    /// counts there.
+    /// Whether it counts by itself. A pod that finds no node may find one later, and a Job tries
+    /// again: only the deadline and the Job count there.
     pub counts: bool,
 }
 

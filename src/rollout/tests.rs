@@ -127,6 +127,7 @@ impl Target {
                     wanted: if full { 3 } else { 0 },
                     updated: if full { count(&|pod| *pod == to) } else { 0 },
                     ready: if full { ready } else { 0 },
+                    serving: count(&|pod| self.is_ready(*pod)),
                     old: if full { count(&|pod| *pod != to) } else { count(&|_| true) },
                     restarts: 0,
                     faults: if bad { vec![fault] } else { Vec::new() },

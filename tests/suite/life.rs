@@ -4,16 +4,15 @@
 //! reads and empty appends are none. From the effect that a life ends at nothing passes any more:
 //! the call never returns, and neither does any other, as for a process that is stopped there.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use serde_json::Value;
 use sluice::definition::Access;
-use sluice::model::{ClusterName, ContentDigest, Manifest, ObjectKey, Resource, Timestamp};
-use sluice::port::cluster::{Answer, Apply, Cluster, ClusterError, Connect, Delete, Discovery, Patch};
+use sluice::model::{ClusterName, ContentDigest, Resource, Timestamp};
+use sluice::port::cluster::{Answer, Cluster, ClusterError, Connect};
+use sluice::port::interpose::{Interpose, Interposed, Verb, Write};
 use sluice::port::ledger::{Epoch, Ledger, LedgerError, Lost, Record, Sequence, Snapshot, StreamName};
 use tokio::sync::watch;
 
@@ -286,68 +285,26 @@ pub struct LivingConnect {
 impl Connect for LivingConnect {
     fn connect(&self, name: &ClusterName, access: &Access) -> Result<Arc<dyn Cluster>, ClusterError> {
         let inner = self.inner.connect(name, access)?;
-        Ok(Arc::new(LivingCluster { life: self.life.clone(), inner }))
+        Ok(Arc::new(Interposed::new(Watch(self.life.clone()), inner)))
     }
 }
 
-struct LivingCluster {
-    life: Arc<Life>,
-    inner: Arc<dyn Cluster>,
-}
+struct Watch(Arc<Life>);
 
-impl Cluster for LivingCluster {
-    fn discover(&self) -> Answer<'_, Discovery> {
-        self.inner.discover()
+impl Interpose for Watch {
+    fn around<'a, T: Send + 'a>(&'a self, write: Write<'a>, call: Answer<'a, T>) -> Answer<'a, T> {
+        let verb = match write.verb {
+            Verb::DryRun => return call,
+            Verb::Apply | Verb::Patch => "patch",
+            Verb::Create => "create",
+            Verb::Update => "update",
+            Verb::Delete => "delete",
+        };
+        Box::pin(self.0.pass(Effect::write(verb, write.resource, write.namespace, write.name), call))
     }
 
-    fn follow(&self, kinds: &BTreeSet<Resource>) {
-        self.inner.follow(kinds);
-    }
-
-    fn is_synced(&self, resource: &Resource) -> bool {
-        self.inner.is_synced(resource)
-    }
-
-    fn live(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>> {
-        self.inner.live(resource, key)
-    }
-
-    fn live_in(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Manifest>> {
-        self.inner.live_in(resource, namespace)
-    }
-
-    fn changed(&self) -> BoxFuture<'_, ()> {
+    fn waits(&self) {
         // A worker waits for changes between two passes and nowhere else.
-        self.life.passes.send_modify(|passes| *passes += 1);
-        self.inner.changed()
-    }
-
-    fn get<'a>(&'a self, resource: &'a Resource, key: &'a ObjectKey) -> Answer<'a, Option<Manifest>> {
-        self.inner.get(resource, key)
-    }
-
-    fn apply<'a>(&'a self, resource: &'a Resource, apply: Apply<'a>) -> Answer<'a, Manifest> {
-        if apply.dry_run {
-            return self.inner.apply(resource, apply);
-        }
-        let (namespace, name) = (apply.object.namespace(), apply.object.name());
-        let effect = Effect::write("patch", resource, namespace, name);
-        Box::pin(self.life.pass(effect, self.inner.apply(resource, apply)))
-    }
-
-    fn patch<'a>(&'a self, resource: &'a Resource, patch: Patch<'a>) -> Answer<'a, Manifest> {
-        let effect = Effect::write("patch", resource, patch.key.namespace.as_deref(), &patch.key.name);
-        Box::pin(self.life.pass(effect, self.inner.patch(resource, patch)))
-    }
-
-    fn put<'a>(&'a self, resource: &'a Resource, object: &'a Manifest) -> Answer<'a, Manifest> {
-        let verb = if object.resource_version().is_some() { "update" } else { "create" };
-        let effect = Effect::write(verb, resource, object.namespace(), object.name());
-        Box::pin(self.life.pass(effect, self.inner.put(resource, object)))
-    }
-
-    fn delete<'a>(&'a self, resource: &'a Resource, delete: Delete<'a>) -> Answer<'a, ()> {
-        let effect = Effect::write("delete", resource, delete.key.namespace.as_deref(), &delete.key.name);
-        Box::pin(self.life.pass(effect, self.inner.delete(resource, delete)))
+        self.0.passes.send_modify(|passes| *passes += 1);
     }
 }

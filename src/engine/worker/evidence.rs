@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::converge::{Place, Scene};
 use super::held::Held;
 use super::prune::is_controlled_by;
-use crate::health::{self, FaultKind, HealthStatus};
+use crate::health::{self, HealthStatus};
 use crate::inventory::Ended;
 use crate::model::{ComponentName, Manifest, ObjectKey};
 use crate::rollout::{ComponentReport, Fault};
@@ -59,6 +59,7 @@ fn stopping(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport 
         wanted: 0,
         updated: 0,
         ready: 0,
+        serving: 0,
         old: u32::try_from(left).unwrap_or(u32::MAX),
         restarts: 0,
         faults: Vec::new(),
@@ -71,7 +72,8 @@ fn component(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport
     let Some(resource) = scene.facts.find(&key.group, &key.kind) else { return missing() };
     let Some(workload) = held.newest(key, scene.cluster.live(resource, key)) else { return missing() };
     let pods = Pods::of(scene, &workload);
-    let health = health::assess(&workload, crate::model::Timestamp::UNIX_EPOCH);
+    let current = pods.current.iter().map(AsRef::as_ref);
+    let health = health::assess_workload(&workload, current, crate::model::Timestamp::UNIX_EPOCH);
     let mut report = ComponentReport {
         status: health.status,
         reason: health.reason,
@@ -79,6 +81,7 @@ fn component(scene: &Scene<'_>, held: &Held, key: &ObjectKey) -> ComponentReport
         wanted: 0,
         updated: 0,
         ready: 0,
+        serving: pods.ready(),
         old: 0,
         restarts: pods.current.iter().map(|pod| restarts(pod)).max().unwrap_or_default(),
         faults: pods.current.iter().flat_map(|pod| faults(pod)).take(FAULTS_TOLD).collect(),
@@ -95,6 +98,7 @@ fn missing(key: &ObjectKey) -> ComponentReport {
         wanted: 1,
         updated: 0,
         ready: 0,
+        serving: 0,
         old: 0,
         restarts: 0,
         faults: Vec::new(),
@@ -103,17 +107,21 @@ fn missing(key: &ObjectKey) -> ComponentReport {
 
 /// A Job that had ended before it went.
 fn gone(ended: Ended) -> ComponentReport {
-    let (status, reason, ready) = match ended {
-        Ended::Complete => (HealthStatus::Healthy, "Complete", 1),
-        Ended::Failed => (HealthStatus::Degraded, "Failed", 0),
+    const GONE: &str = "the job has ended and is gone";
+    const UNSEEN: &str = "the job is gone and nobody saw how it ended; a change of it makes another";
+    let (status, reason, message, ready) = match ended {
+        Ended::Complete => (HealthStatus::Healthy, "Complete", GONE, 1),
+        Ended::Failed => (HealthStatus::Degraded, "Failed", GONE, 0),
+        Ended::Unseen => (HealthStatus::Unknown, "EndUnseen", UNSEEN, 0),
     };
     ComponentReport {
         status,
         reason: reason.to_owned(),
-        message: "the job has ended and is gone".to_owned(),
+        message: message.to_owned(),
         wanted: 1,
         updated: 1,
         ready,
+        serving: ready,
         old: 0,
         restarts: 0,
         faults: Vec::new(),
@@ -152,6 +160,7 @@ fn count(workload: &Manifest, pods: &Pods, report: &mut ComponentReport) {
             report.wanted = 1;
             report.updated = 1;
             report.ready = u32::from(report.status == HealthStatus::Healthy);
+            report.serving = report.ready;
         }
     }
     // Nothing wanted: every pod that still ends counts, so that "gone" means gone.
@@ -214,8 +223,15 @@ impl Pods {
         pods
     }
 
+    /// How many run the template and are ready.
     fn ready_current(&self) -> u32 {
         let ready = self.current.iter().filter(|pod| is_ready(pod)).count();
+        u32::try_from(ready).unwrap_or(u32::MAX)
+    }
+
+    /// How many are ready, of whatever template.
+    fn ready(&self) -> u32 {
+        let ready = self.current.iter().chain(&self.old).filter(|pod| is_ready(pod)).count();
         u32::try_from(ready).unwrap_or(u32::MAX)
     }
 }
@@ -275,11 +291,11 @@ fn faults(pod: &Manifest) -> Vec<Fault> {
         .into_iter()
         .map(|fault| Fault {
             pod: pod.name().to_owned(),
+            message: fault.details(),
             container: fault.container,
             reason: fault.reason,
-            message: fault.message,
-            // It may find a node later.
-            counts: fault.kind != FaultKind::Unschedulable,
+            // A pod may find a node later, and how many that ended a Job bears is the Job's to count.
+            counts: fault.kind.is_early(),
         })
         .collect()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::jobs::is_job;
 use crate::inventory::Inventory;
 use crate::model::{ContentDigest, Manifest, ObjectKey};
 
@@ -46,12 +47,13 @@ impl Held {
 
     /// The newer of what the watch shows and what our own write returned.
     ///
-    /// Resource versions of one object rise; the API server documents them as comparable whole
-    /// numbers since 1.35, and every earlier one writes them so.
+    /// Resource versions of one kind rise, also over objects of one name that follow each other; the
+    /// API server documents them as comparable whole numbers since 1.35, and every earlier one
+    /// writes them so.
     pub(super) fn newest(&self, key: &ObjectKey, live: Option<Arc<Manifest>>) -> Option<Arc<Manifest>> {
         let Some(written) = self.written.get(key) else { return live };
         match live {
-            Some(live) if version(&live) >= version(written) || live.uid() != written.uid() => Some(live),
+            Some(live) if version(&live) >= version(written) => Some(live),
             Some(_) => Some(written.clone()),
             // Not in the watch: not there yet, or gone. Who must know asks the API server.
             None => Some(written.clone()),
@@ -60,11 +62,18 @@ impl Held {
 }
 
 impl Held {
+    /// Whether this is a Job that was made, so that it is not made again now that it is gone. Of
+    /// one that went before it had ended the inventory has forgotten that.
+    pub(super) fn has_run(&self, key: &ObjectKey) -> bool {
+        let entry = self.inventory.as_ref().and_then(|stored| stored.inventory.objects.get(key));
+        is_job(key) && entry.is_some_and(|entry| entry.uid.is_some() || entry.ended.is_some())
+    }
+
     /// Forgets our own write of an object once the watch has caught up with it: from then on, not
     /// being in the watch means being gone.
     pub(super) fn catch_up(&mut self, key: &ObjectKey, live: Option<&Manifest>) {
         let Some((live, written)) = live.zip(self.written.get(key)) else { return };
-        if version(live) >= version(written) || live.uid() != written.uid() {
+        if version(live) >= version(written) {
             self.written.remove(key);
         }
     }

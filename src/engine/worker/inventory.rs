@@ -1,10 +1,10 @@
-//! The inventory in the cluster: read once, written ahead, only when its keys change.
+//! The inventory in the cluster: read once, written ahead and after, only when it says something new.
 
 use serde_json::json;
 
 use super::converge::{Place, Scene};
 use super::held::{Held, StoredInventory};
-use crate::inventory::{Ended, Inventory, decode, encode, name};
+use crate::inventory::{Inventory, decode, encode, name};
 use crate::model::{ClusterFacts, FIELD_MANAGER, Manifest, ObjectKey, Resource, SYSTEM_NAMESPACE};
 use crate::port::cluster::{Apply, Cluster, ClusterError};
 
@@ -65,8 +65,7 @@ pub(super) async fn store(
     inventory: Inventory,
 ) -> Result<u32, ClusterError> {
     let stored = load(scene, place, held).await?;
-    if stored.inventory.says_the_same(&inventory) {
-        stored.inventory = inventory;
+    if stored.inventory == inventory {
         return Ok(0);
     }
     let resource = config_maps(scene)?;
@@ -106,36 +105,4 @@ pub(super) async fn store(
     }
     stored.inventory = inventory;
     Ok(writes)
-}
-
-/// Notes the Jobs that have ended. Returns the number of writes.
-pub(super) async fn note_ended(
-    scene: &Scene<'_>,
-    place: &Place<'_>,
-    held: &mut Held,
-) -> Result<u32, ClusterError> {
-    let Some(resource) = scene.facts.find("batch", "Job") else { return Ok(0) };
-    let Some(stored) = &held.inventory else { return Ok(0) };
-    let mut inventory = stored.inventory.clone();
-    for key in place.wanted.objects.keys().filter(|key| key.kind == "Job" && key.group == "batch") {
-        if let Some(entry) = inventory.objects.get_mut(key)
-            && let Some(job) = scene.cluster.live(resource, key)
-            && let Some(ended) = ended(&job)
-        {
-            entry.ended = Some(ended);
-        }
-    }
-    store(scene, place, held, inventory).await
-}
-
-fn ended(job: &Manifest) -> Option<Ended> {
-    let conditions = job.at("/status/conditions").and_then(serde_json::Value::as_array)?;
-    let holds = |name: &str| {
-        conditions.iter().any(|condition| condition["type"] == name && condition["status"] == "True")
-    };
-    match (holds("Complete"), holds("Failed")) {
-        (true, _) => Some(Ended::Complete),
-        (false, true) => Some(Ended::Failed),
-        (false, false) => None,
-    }
 }

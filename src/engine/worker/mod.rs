@@ -10,6 +10,7 @@ mod converge;
 mod evidence;
 mod held;
 mod inventory;
+mod jobs;
 pub(super) mod objects;
 mod prune;
 pub mod run;
@@ -103,7 +104,7 @@ impl Worker {
             self.follow(&wanted);
             for (owner, wanted) in wanted {
                 let held = self.held.remove(&(target.clone(), owner.clone())).unwrap_or_default();
-                jobs.push(Job { target, here, owner, wanted, held, waits: false });
+                jobs.push(Job { target, here, owner, wanted, held, waits: None });
             }
         }
         let scene = converge::Scene {
@@ -122,14 +123,14 @@ impl Worker {
             let resource = scene.facts.find(&key.group, &key.kind);
             resource.is_some_and(|resource| held.newest(key, scene.cluster.live(resource, key)).is_some())
         };
-        let unsettled: BTreeSet<TargetKey> = done
+        let unsettled: BTreeMap<TargetKey, String> = done
             .iter()
             .filter(|(report, held)| {
                 needed.get(&report.target).is_some_and(|keys| !keys.iter().all(|key| is_there(held, key)))
             })
-            .map(|(report, _)| report.target.clone())
+            .map(|(report, _)| (report.target.clone(), unsettled_words(report)))
             .collect();
-        let apps = apps.into_iter().map(|job| Job { waits: unsettled.contains(job.target), ..job });
+        let apps = apps.into_iter().map(|job| Job { waits: unsettled.get(job.target).cloned(), ..job });
         done.extend(run_jobs(&scene, apps.collect()).await);
         let mut reports = Vec::new();
         for (report, held) in done {
@@ -167,8 +168,14 @@ struct Job<'a> {
     owner: Owner,
     wanted: Wanted,
     held: Held,
-    /// What apps need of the platform is not there yet.
-    waits: bool,
+    /// Why it can't begin: what apps need of the platform is not there yet.
+    waits: Option<String>,
+}
+
+/// Why the apps of a target can't begin.
+fn unsettled_words(platform: &Report) -> String {
+    let waits = format!("waits for the namespace {} and the rights in it", platform.target.namespace);
+    platform.evidence.trouble.as_ref().map_or(waits.clone(), |trouble| format!("{waits}: {trouble}"))
 }
 
 async fn run_jobs(scene: &converge::Scene<'_>, jobs: Vec<Job<'_>>) -> Vec<(Report, Held)> {
@@ -182,17 +189,11 @@ async fn run_jobs(scene: &converge::Scene<'_>, jobs: Vec<Job<'_>>) -> Vec<(Repor
 async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) {
     let Job { target, here, owner, wanted, mut held, waits } = job;
     let place = converge::Place { target, owner: &owner, wanted: &wanted };
-    let mut outcome = if waits {
-        Outcome::waiting(format!("waits for the namespace {} and the rights in it", target.namespace))
-    } else {
-        converge::converge(scene, &place, &mut held).await
+    let begins = waits.is_none();
+    let mut outcome = match waits {
+        Some(reason) => Outcome::waiting(reason),
+        None => converge::converge(scene, &place, &mut held).await,
     };
-    if !waits {
-        match inventory::note_ended(scene, &place, &mut held).await {
-            Ok(writes) => outcome.writes += writes,
-            Err(error) => outcome.fail_inventory(&error),
-        }
-    }
     // What is still to go, or can't be deleted, does not make what is wanted less there: it is told
     // to people and holds no release up.
     let (applied, refused) = (outcome.trouble.is_none(), outcome.refused);
@@ -203,7 +204,7 @@ async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) 
     let mut again = outcome.trouble.is_some() && !outcome.refused;
     if let Owner::App(app) = &owner
         && let Some(digest) = here.apps.get(app).and_then(|share| share.dry_run)
-        && !waits
+        && begins
     {
         let answer = converge::dry_run(scene, &place, digest).await;
         // Rights that were granted a moment ago are not in force at once.

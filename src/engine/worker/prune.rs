@@ -64,8 +64,11 @@ async fn remove(
     // A kind that discovery does not show may still exist behind a group that did not answer.
     let Some(resource) = scene.facts.find(&key.group, &key.kind) else { return Ok(Removal::Going(0)) };
     let Some(live) = scene.cluster.get(resource, key).await? else { return Ok(Removal::Gone(0)) };
-    let known = held.inventory.as_ref().and_then(|stored| stored.inventory.objects.get(key)?.uid.clone());
-    if known.is_some_and(|uid| live.uid() != Some(uid.as_str())) || !is_ours(&live) {
+    let known = held.inventory.as_ref().and_then(|stored| stored.inventory.objects.get(key)?.uid.as_deref());
+    // The very object that we applied, though somebody has taken its fields over; or another, of
+    // which we had no time to note the uid.
+    let same = known.is_some() && known == live.uid();
+    if !same && !is_ours(&live) {
         // Somebody else made another object of this name: not ours to delete.
         return Ok(Removal::Gone(0));
     }

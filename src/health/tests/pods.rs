@@ -86,27 +86,27 @@ fn containers_speak_for_themselves() {
         (
             "a crash loop gives the exit code and the last words",
             container(waiting("CrashLoopBackOff", "back-off 10s"), ended(7, "Error", "no database\n"), 2),
-            "CrashLoop container web: CrashLoopBackOff: exit code 7: no database (2 restarts)",
+            "CrashLoop container web: CrashLoopBackOff, exit code 7 (Error), 2 restarts: no database; back-off 10s",
         ),
         (
             "a crash loop without last words",
             container(waiting("CrashLoopBackOff", "back-off 10s"), json!({}), 1),
-            "CrashLoop container web: CrashLoopBackOff: back-off 10s (1 restart)",
+            "CrashLoop container web: CrashLoopBackOff, 1 restart: back-off 10s",
         ),
         (
             "out of memory hides behind the crash loop",
             container(waiting("CrashLoopBackOff", "back-off"), ended(137, "OOMKilled", ""), 1),
-            "OutOfMemory container web: OOMKilled: exit code 137, OOMKilled (1 restart)",
+            "OutOfMemory container web: OOMKilled, exit code 137, 1 restart: back-off",
         ),
         (
             "out of memory, up again but not ready",
             container(running, ended(137, "OOMKilled", ""), 1),
-            "OutOfMemory container web: OOMKilled: exit code 137, OOMKilled (1 restart)",
+            "OutOfMemory container web: OOMKilled, exit code 137, 1 restart",
         ),
         (
             "a command that is not there",
             container(ended(128, "StartError", "no such file"), json!({}), 0),
-            "RunError container web: StartError: exit code 128: no such file",
+            "RunError container web: StartError, exit code 128: no such file",
         ),
         (
             "an unheard-of error",
@@ -124,13 +124,13 @@ fn ended_containers_and_waiting_pods_speak_too() {
         (
             "ended twice",
             container(ended(1, "Error", ""), ended(1, "Error", ""), 1),
-            "CrashLoop container web: Error: exit code 1 (1 restart)",
+            "CrashLoop container web: CrashLoopBackOff, exit code 1 (Error), 1 restart",
         ),
         ("restarted once, up", container(running.clone(), ended(1, "Error", ""), 1), ""),
         (
             "restarted thrice, up",
             container(running, ended(1, "Error", ""), 3),
-            "CrashLoop container web: Error: exit code 1 (3 restarts)",
+            "CrashLoop container web: CrashLoopBackOff, exit code 1 (Error), 3 restarts",
         ),
         (
             "an init container",
@@ -181,7 +181,7 @@ fn a_workload_is_degraded_early_by_its_pods() {
     assert_eq!(of(&[&fine, &homeless]), "Progressing UpdatingReplicas 1 of 3 pods are updated");
     assert_eq!(
         of(&[&fine, &crashing]),
-        "Degraded CrashLoopBackOff pod sample: container web: CrashLoopBackOff: exit code 2 (4 restarts)"
+        "Degraded CrashLoopBackOff pod sample: container web: CrashLoopBackOff, exit code 2 (Error), 4 restarts"
     );
     assert_eq!(
         of(&[&crashing, &pulling]),

@@ -119,7 +119,9 @@ impl Subject {
         self.settle(&mut world).await;
         let (bad, failure) = self.fails(&mut world, &self.spec(self.quick, CRASH)).await;
         assert_eq!(failure.kind, FailureKind::Fault);
-        assert!(failure.reason.contains("CrashLoopBackOff") || failure.reason.contains("Error"), "{failure}");
+        assert_eq!(failure.reason, "CrashLoopBackOff");
+        assert!(failure.message.contains("exit code 1 (Error)"), "in the words of the container: {failure}");
+        assert!(failure.message.contains("restart"), "{failure}");
         stays_held(&mut world, bad).await;
         self.goes_through(world).await
     }
@@ -242,6 +244,10 @@ pub async fn a_good_commit_overtakes_a_failing_release(mut world: World) -> Worl
     world.commit_web(NEVER, "");
     world
         .until("the release moves", |status| {
+            let moves = status.apps.values().flat_map(|app| app.moves.values());
+            for web in moves.flat_map(|it| it.components.values()).filter(|web| web.old > 0) {
+                assert!(web.serving >= 3, "what serves is counted, old or new: {web:?}");
+            }
             status.rollouts.values().any(|rollout| rollout.phase == "Forward")
         })
         .await;

@@ -148,6 +148,47 @@ pub async fn a_job_runs_once(mut world: World) -> World {
     world
 }
 
+/// A Job that ended and went while no engine was there is not made again: it may have done its work.
+pub async fn a_job_that_ended_unseen_is_not_made_again(mut world: World) -> World {
+    let container = format!(
+        "    migrate:\n      workload: Job\n      containers:\n        main:\n          image: {GOOD}\n          \
+         resources: {{cpu: 10m, memory: 16Mi}}\n"
+    );
+    let namespace = serde_json::json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": world.tenant.clone()},
+    });
+    world.cluster("east").apply("admin", namespace).await;
+    let course = world.watch("east", "batch/v1", "Job").await;
+    let first = world.commit_app("web", &spec("hasty", &container));
+    world.start();
+    world.until_true("the job is made", || async { !course.states().is_empty() }).await;
+    world.stop().await;
+    let has_ended = |job: &sluice::model::Manifest| {
+        job.at("/status/conditions").and_then(Value::as_array).is_some_and(|conditions| {
+            conditions.iter().any(|it| it["type"] == "Complete" && it["status"] == "True")
+        })
+    };
+    let cluster = world.cluster("east").clone();
+    world
+        .until_true("it has ended", || async {
+            cluster.list("batch/v1", "Job", &world.tenant).await.iter().all(has_ended)
+        })
+        .await;
+    let name = cluster.list("batch/v1", "Job", &world.tenant).await[0].name().to_owned();
+    cluster.delete("batch/v1", "Job", Some(&world.tenant), &name).await;
+    world
+        .until_true("it is gone", || async {
+            cluster.list("batch/v1", "Job", &world.tenant).await.is_empty()
+        })
+        .await;
+    world.start();
+    world.until_rolled_back(&first).await;
+    let failure = world.web_status().unwrap().failed.unwrap().failure;
+    assert!(failure.to_string().contains("nobody saw how it ended"), "unknown is not good: {failure}");
+    assert_eq!(course.course(&name, "/metadata/uid").len(), 1, "it ran once");
+    world
+}
+
 /// A CronJob changes when the release is committed, never while it is tried.
 pub async fn a_cron_job_changes_at_commit(mut world: World) -> World {
     const CRON: &str = "/spec/jobTemplate/spec/template/spec/containers/0/image";

@@ -1,5 +1,6 @@
 //! The stories.
 
+pub mod bad_days;
 pub mod clusters;
 pub mod configuration;
 pub mod failing;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use super::{World, text};
 
+pub use bad_days::*;
 pub use clusters::*;
 pub use configuration::*;
 pub use failing::*;

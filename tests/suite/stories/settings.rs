@@ -132,6 +132,28 @@ pub async fn deleted_objects_come_back(mut world: World) -> World {
     world
 }
 
+/// A stopped app is there and no pod of it ever starts; set running, it runs.
+pub async fn a_stopped_app_starts_no_pod(mut world: World) -> World {
+    let stopped = world.commit_app("web", &(web(GOOD, 2, "") + "  state: stopped\n"));
+    let namespace =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": world.tenant.clone()}});
+    world.cluster("east").apply("admin", namespace).await;
+    let pods = world.watch("east", "v1", "Pod").await;
+    let course = world.watch("east", "apps/v1", "Deployment").await;
+    world.start();
+    world.until_synced(&stopped).await;
+    world.cluster("east").delete("apps/v1", "Deployment", Some(&world.tenant), "web").await;
+    let there = |object: &Manifest| number(object, "/status/observedGeneration") > 0;
+    until(&world, "it is made again", "apps/v1", "Deployment", "web", there).await;
+    assert_eq!(course.course("web", "/spec/replicas"), [0], "at no moment is a pod wanted");
+    assert_eq!(pods.states().len(), 0, "{:?}", pods.states());
+    let running = world.commit_app("web", &web(GOOD, 2, ""));
+    world.until_synced(&running).await;
+    let ready = |object: &Manifest| number(object, "/status/readyReplicas") == 2;
+    until(&world, "it runs", "apps/v1", "Deployment", "web", ready).await;
+    world
+}
+
 /// Where there is an autoscaler, replicas are its own after the first size.
 pub async fn an_autoscaler_keeps_its_replicas(mut world: World) -> World {
     let scaler = "      autoscale: {min: 2, max: 5}\n";

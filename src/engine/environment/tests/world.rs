@@ -471,6 +471,7 @@ fn report(
         wanted,
         updated,
         ready,
+        serving: ready + old,
         old,
         restarts: 0,
         faults: if bad && pods.contains(&to) && count > 0 { vec![fault] } else { Vec::new() },

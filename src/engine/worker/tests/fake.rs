@@ -19,6 +19,8 @@ struct State {
     objects: BTreeMap<ObjectKey, Manifest>,
     /// What watches show, when they lag.
     seen: Option<BTreeMap<ObjectKey, Manifest>>,
+    /// What watches have seen going, as it was in the end.
+    departed: BTreeMap<ObjectKey, Manifest>,
     version: u64,
     /// Every write: `apply Service shop/web`.
     writes: Vec<String>,
@@ -26,6 +28,10 @@ struct State {
     left: Option<(usize, bool)>,
     /// Names that the API server refuses.
     refused: BTreeSet<String>,
+    /// Whether the engine has no rights.
+    powerless: bool,
+    /// Every state that an object of ours has had.
+    past: Vec<Manifest>,
     /// So many applies meet a conflict.
     conflicts: usize,
 }
@@ -50,6 +56,17 @@ impl Fake {
 
     pub fn refuse(&self, name: &str) {
         self.state().refused.insert(name.to_owned());
+    }
+
+    pub fn take_rights(&self, taken: bool) {
+        self.state().powerless = taken;
+    }
+
+    /// The most replicas that an object ever had.
+    pub fn most_replicas(&self, key: &ObjectKey) -> u64 {
+        let state = self.state();
+        let states = state.past.iter().filter(|object| object.key() == *key);
+        states.filter_map(|object| object.at("/spec/replicas")?.as_u64()).max().unwrap_or_default()
     }
 
     pub fn conflicts(&self, count: usize) {
@@ -91,7 +108,15 @@ impl Fake {
     }
 
     pub fn take_away(&self, key: &ObjectKey) {
-        self.state().objects.remove(key);
+        let mut state = self.state();
+        if let Some(object) = state.objects.remove(key) {
+            state.departed.insert(key.clone(), object);
+        }
+    }
+
+    /// What went is forgotten, as by an engine that was not there when it went.
+    pub fn forget_departed(&self) {
+        self.state().departed.clear();
     }
 }
 
@@ -130,6 +155,9 @@ impl State {
 
     fn apply(&mut self, apply: &Apply<'_>) -> Result<Manifest, ClusterError> {
         let key = apply.object.key();
+        if self.powerless {
+            return Err(ClusterError::Forbidden(format!("User \"sluice-engine\" cannot patch {key}")));
+        }
         if self.refused.contains(&key.name) {
             return Err(ClusterError::Invalid(format!("{} is denied", key.name)));
         }
@@ -161,7 +189,8 @@ impl State {
         let (mine, mut others): (Vec<Value>, Vec<Value>) =
             entries.into_iter().partition(|entry| entry["manager"] == apply.manager);
         if let Some(mine) = mine.first() {
-            drop_fields(&mut value, &mine["fieldsV1"], &fields);
+            let others: Vec<&Value> = others.iter().map(|entry| &entry["fieldsV1"]).collect();
+            drop_fields(&mut value, &mine["fieldsV1"], &fields, &others);
         }
         merge(&mut value, &sent);
         others.push(json!({"manager": apply.manager, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields}));
@@ -174,6 +203,7 @@ impl State {
         if apply.dry_run {
             self.version = saved;
         } else {
+            self.past.push(object.clone());
             self.objects.insert(key, object.clone());
         }
         Ok(object)
@@ -203,16 +233,18 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-/// Takes away what was applied before and no longer is.
-fn drop_fields(value: &mut Value, before: &Value, now: &Value) {
+/// Takes away what was applied before, no longer is and has no other owner.
+fn drop_fields(value: &mut Value, before: &Value, now: &Value, others: &[&Value]) {
     let (Value::Object(map), Some(before)) = (value, before.as_object()) else { return };
     for (field, inner) in before {
         let name = field.trim_start_matches("f:");
+        let others: Vec<&Value> = others.iter().filter_map(|other| other.get(field)).collect();
         match now.get(field) {
-            None => drop(map.remove(name)),
+            None if others.is_empty() => drop(map.remove(name)),
+            None => {}
             Some(now) => {
                 if let Some(value) = map.get_mut(name) {
-                    drop_fields(value, inner, now);
+                    drop_fields(value, inner, now, &others);
                 }
             }
         }
@@ -242,6 +274,10 @@ impl Cluster for Fake {
         let state = self.state();
         let shown = state.seen.as_ref().unwrap_or(&state.objects);
         shown.get(key).cloned().map(Arc::new)
+    }
+
+    fn departed(&self, _: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>> {
+        self.state().departed.get(key).cloned().map(Arc::new)
     }
 
     fn live_in(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Manifest>> {
@@ -297,6 +333,11 @@ impl Cluster for Fake {
         if !takes_effect {
             return answer(unreachable());
         }
+        if state.powerless {
+            return answer(Err(ClusterError::Forbidden(
+                "User \"sluice-engine\" cannot update it".to_owned(),
+            )));
+        }
         let before = state.objects.get(&object.key()).cloned();
         match (object.resource_version(), before.as_ref().and_then(Manifest::resource_version)) {
             (None, Some(_)) => return answer(Err(ClusterError::AlreadyExists(object.name().to_owned()))),
@@ -316,7 +357,7 @@ impl Cluster for Fake {
         if !takes_effect {
             return answer(unreachable());
         }
-        if state.refused.contains(&delete.key.name) {
+        if state.powerless || state.refused.contains(&delete.key.name) {
             return answer(Err(ClusterError::Forbidden(format!("{} is protected", delete.key.name))));
         }
         if state.objects.get(delete.key).is_some_and(|object| object.uid() != Some(delete.uid)) {

@@ -1,6 +1,8 @@
 //! A worker against a cluster in memory: what it writes, and what it never does.
 
+mod bad_days;
 mod fake;
+mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -167,8 +169,9 @@ async fn a_second_pass_writes_nothing() {
         "sluice Service shop/web",
         "sluice Deployment.apps shop/web",
         "sluice-scale Deployment.apps shop/web",
+        "inventory",
     ];
-    assert_eq!(world.cluster.writes(), expected, "the inventory is written ahead");
+    assert_eq!(world.cluster.writes(), expected, "the inventory is written ahead and after");
     assert_eq!(world.pass().await.writes, 0);
     world.worker = worker(&world.cluster);
     assert_eq!(world.settle().await, Vec::<String>::new(), "nor does another worker");
@@ -180,7 +183,7 @@ async fn drift_is_healed_a_deletion_too() {
     let mut world = started();
     world.settle().await;
     world.cluster.take_away(&core("Service", "web"));
-    assert_eq!(world.settle().await, ["sluice Service shop/web"]);
+    assert_eq!(world.settle().await, ["sluice Service shop/web", "inventory"]);
     world.cluster.edit(&deployment("web"), |value| {
         value["spec"]["template"]["spec"]["containers"][0]["image"] = json!("evil")
     });
@@ -190,7 +193,7 @@ async fn drift_is_healed_a_deletion_too() {
     world.cluster.take_away(&deployment("web"));
     assert_eq!(
         world.settle().await,
-        ["sluice Deployment.apps shop/web", "sluice-scale Deployment.apps shop/web"]
+        ["sluice Deployment.apps shop/web", "sluice-scale Deployment.apps shop/web", "inventory"]
     );
 }
 
@@ -201,7 +204,11 @@ async fn watches_that_lag_cause_no_second_write() {
     world.settle().await;
     assert_eq!(world.pass().await.writes, 0);
     world.cluster.take_away(&core("Service", "web"));
-    assert_eq!(world.settle().await, ["sluice Service shop/web"], "gone before it was ever shown");
+    assert_eq!(
+        world.settle().await,
+        ["sluice Service shop/web", "inventory"],
+        "gone before it was ever shown"
+    );
     world.cluster.freeze_watches(false);
     assert_eq!(world.settle().await, Vec::<String>::new());
 }
