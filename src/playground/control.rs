@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::controllers::{Controllers, PodBehaviour};
+use super::controllers::{Controllers, PodBehaviour, SLICE};
 use super::server::ApiServer;
 
 /// The shortest wait between two runs. Clients write in bursts; one run then serves them all.
@@ -21,12 +21,17 @@ pub(super) async fn run(server: Arc<ApiServer>, pods: PodBehaviour) {
         let wake = {
             let mut store = server.store();
             let changed = store.take_changed();
-            let wake = controllers.run(&mut *store, &changed, now);
+            let wake = controllers.run_some(&mut *store, &changed, now, SLICE);
             // Its own writes are known to it.
             store.take_changed();
             notice.borrow_and_update();
             wake
         };
+        if wake.is_some_and(|wake| wake <= now) {
+            // Requests come in between.
+            tokio::task::yield_now().await;
+            continue;
+        }
         let wait = wake
             .and_then(|wake| Duration::try_from(wake.duration_since(now)).ok())
             .unwrap_or(LONGEST_WAIT)

@@ -1,4 +1,6 @@
-//! The kinds that a playground cluster serves.
+//! The kinds that a playground cluster serves: the built-in ones, and those it was taught.
+
+use std::sync::{Mutex, PoisonError};
 
 /// A kind with its place in the API.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Kind {
     pub generation: bool,
     /// Whether `kubectl get all` shows it.
     pub in_all: bool,
+    /// Whether a CustomResourceDefinition made it.
+    pub custom: bool,
 }
 
 impl Kind {
@@ -50,6 +54,11 @@ impl Kind {
         self.kind.to_ascii_lowercase()
     }
 
+    /// Whether this is the same resource, in whatever version.
+    pub fn same_resource(&self, other: &Self) -> bool {
+        self.group == other.group && self.plural == other.plural
+    }
+
     /// Whether this is the kind of a group.
     pub fn is(&self, group: &str, kind: &str) -> bool {
         self.group == group && self.kind == kind
@@ -75,6 +84,7 @@ const fn row(
         scale: false,
         generation: false,
         in_all: false,
+        custom: false,
     };
     let flags = flags.as_bytes();
     let mut index = 0;
@@ -144,9 +154,76 @@ pub static KINDS: &[Kind] = &[
     row(STORAGE, "StorageClass", "storageclasses", &["sc"], ""),
     row(COORDINATION, "Lease", "leases", &[], "n"),
     row(EXTENSIONS, "CustomResourceDefinition", "customresourcedefinitions", &["crd", "crds"], "tg"),
-    row(EVENTS, "Event", "events", &["ev"], "n"),
     row(SCHEDULING, "PriorityClass", "priorityclasses", &["pc"], "g"),
 ];
+
+/// Other forms in which built-in kinds are served, each with the form in which they are kept.
+pub static VIEWS: &[(Kind, (&str, &str))] = &[
+    (
+        row(("autoscaling", "v1"), "HorizontalPodAutoscaler", "horizontalpodautoscalers", &["hpa"], "nta"),
+        ("autoscaling", "HorizontalPodAutoscaler"),
+    ),
+    (row(EVENTS, "Event", "events", &["ev"], "n"), ("", "Event")),
+];
+
+/// What a CustomResourceDefinition says of a kind in one version.
+#[derive(Debug, Clone, Copy)]
+pub struct CustomKind<'a> {
+    /// The API group.
+    pub group: &'a str,
+    /// The version.
+    pub version: &'a str,
+    /// The kind's name.
+    pub kind: &'a str,
+    /// The resource's name in paths.
+    pub plural: &'a str,
+    /// Short names that kubectl takes.
+    pub short_names: &'a [String],
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// Whether it has the subresource `status`.
+    pub status: bool,
+    /// Whether it has the subresource `scale`.
+    pub scale: bool,
+    /// Whether `kubectl get all` shows it.
+    pub in_all: bool,
+}
+
+/// The custom kinds that any cluster of this process was ever taught. They are never forgotten:
+/// some hundred bytes each, and equal ones are one, so that clusters may come and go.
+static CUSTOM: Mutex<Vec<&'static Kind>> = Mutex::new(Vec::new());
+
+/// The kind that a CustomResourceDefinition describes; the same one for the same description.
+pub fn custom(said: CustomKind<'_>) -> &'static Kind {
+    let mut known = CUSTOM.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_same = |held: &&&'static Kind| {
+        (held.group, held.version, held.kind, held.plural)
+            == (said.group, said.version, said.kind, said.plural)
+            && (held.namespaced, held.status, held.scale, held.in_all)
+                == (said.namespaced, said.status, said.scale, said.in_all)
+            && held.short_names.iter().eq(said.short_names.iter())
+    };
+    if let Some(held) = known.iter().find(is_same) {
+        return held;
+    }
+    let keep = |text: &str| -> &'static str { String::leak(text.to_owned()) };
+    let short_names: Vec<&'static str> = said.short_names.iter().map(|name| keep(name)).collect();
+    let kind: &'static Kind = Box::leak(Box::new(Kind {
+        group: keep(said.group),
+        version: keep(said.version),
+        kind: keep(said.kind),
+        plural: keep(said.plural),
+        short_names: Vec::leak(short_names),
+        namespaced: said.namespaced,
+        status: said.status,
+        scale: said.scale,
+        generation: true,
+        in_all: said.in_all,
+        custom: true,
+    }));
+    known.push(kind);
+    kind
+}
 
 /// The kind of a group by its name.
 pub fn by_kind(group: &str, kind: &str) -> Option<&'static Kind> {
@@ -163,15 +240,4 @@ pub fn of_object(object: &serde_json::Value) -> Option<&'static Kind> {
     let api_version = object.get("apiVersion")?.as_str()?;
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
     by_kind(group, object.get("kind")?.as_str()?)
-}
-
-/// The groups with their versions, core first, each once.
-pub fn groups() -> Vec<(&'static str, &'static str)> {
-    let mut groups: Vec<(&str, &str)> = Vec::new();
-    for row in KINDS {
-        if !groups.contains(&(row.group, row.version)) {
-            groups.push((row.group, row.version));
-        }
-    }
-    groups
 }

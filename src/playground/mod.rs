@@ -5,13 +5,15 @@
 //! shows. Nothing here runs a container, keeps anything on disk or is fit for untrusted networks:
 //! the servers listen on loopback, in plain HTTP.
 
-mod apply;
+mod admission;
+pub(crate) mod apply;
 mod audit;
 mod bootstrap;
 mod clock;
 mod cluster;
 mod control;
 pub mod controllers;
+pub(crate) mod custom;
 mod defaults;
 mod discovery;
 pub mod kinds;
@@ -20,7 +22,7 @@ mod protobuf;
 mod rbac;
 mod request;
 mod rest;
-mod schema;
+pub(crate) mod schema;
 mod select;
 mod server;
 mod status;
@@ -29,6 +31,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod view;
 
 pub use crate::clock::{ManualClock, SystemClock, TokioClock};
 pub use crate::port::clock::Clock;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::kinds::Kind;
+
 /// Why the store refused a write of a controller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectsError {
@@ -16,6 +18,9 @@ pub enum ObjectsError {
     /// The object was changed since it was read, or is another one.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// The namespace's bounds or quotas have no room for the object; in the API server's words.
+    #[error("{0}")]
+    Forbidden(String),
     /// The object can't be stored.
     #[error("invalid: {0}")]
     Invalid(String),
@@ -28,6 +33,9 @@ pub enum ObjectsError {
 pub trait Objects {
     /// One object.
     fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Arc<Value>>;
+
+    /// The kind of a group by its name, built in or custom.
+    fn kind_named(&self, group: &str, kind: &str) -> Option<&'static Kind>;
 
     /// All objects of a kind, sorted by namespace and name.
     fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Arc<Value>>;

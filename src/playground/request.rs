@@ -1,12 +1,18 @@
 //! Reads what a request asks for out of its path, query and headers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, header};
+use serde_json::Value;
 
+use super::custom::Version;
 use super::kinds::{self, Kind};
 use super::status::ApiError;
+use super::store::Store;
+use super::view;
 
 /// Who asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +32,12 @@ impl User {
 pub(crate) struct Call {
     pub user: User,
     pub verb: &'static str,
+    /// The kind as its objects are kept.
     pub kind: &'static Kind,
+    /// The kind in the version of the path.
+    pub view: &'static Kind,
+    /// The version of the path, of a custom kind.
+    pub custom: Option<Arc<Version>>,
     /// Empty for cluster-scoped kinds and for all namespaces.
     pub namespace: String,
     /// Empty for collections.
@@ -41,7 +52,12 @@ pub(crate) struct Call {
 
 impl Call {
     /// Reads a request below `/api/v1` or `/apis/GROUP/VERSION`.
-    pub(crate) fn parse(path: &str, request: &http::Request<Bytes>, user: User) -> Result<Self, ApiError> {
+    pub(crate) fn parse(
+        store: &Store,
+        path: &str,
+        request: &http::Request<Bytes>,
+        user: User,
+    ) -> Result<Self, ApiError> {
         let segments: Vec<String> =
             path.split('/').filter(|part| !part.is_empty()).map(percent_decoded).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -59,9 +75,8 @@ impl Call {
             }
             [] => return Err(ApiError::no_such_path()),
         };
-        let kind = kinds::by_plural(group, plural)
-            .filter(|kind| kind.version == version)
-            .ok_or_else(ApiError::no_such_path)?;
+        let (kind, view, custom) =
+            resource(store, group, version, plural).ok_or_else(ApiError::no_such_path)?;
         let query = query_of(request.uri().query().unwrap_or(""));
         let header = |name: header::HeaderName| {
             request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned()
@@ -82,6 +97,8 @@ impl Call {
             user,
             verb,
             kind,
+            view,
+            custom,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             subresource: subresource.join("/"),
@@ -112,6 +129,21 @@ impl Call {
         if program.is_empty() { "unknown" } else { program }
     }
 
+    /// The `apiVersion` under which the call's writes are recorded.
+    pub(crate) fn recorded_version(&self) -> String {
+        if self.custom.is_some() { self.view.api_version() } else { self.kind.api_version() }
+    }
+
+    /// An object as it is kept, in the version of the path.
+    pub(crate) fn shown<'a>(&self, object: &'a Value) -> Cow<'a, Value> {
+        view::shown(self.kind, self.view, object)
+    }
+
+    /// An object in the version of the path, as it is kept.
+    pub(crate) fn kept(&self, object: Value) -> Value {
+        view::kept(self.kind, self.view, object)
+    }
+
     /// The resource with its subresource: `pods/log`.
     pub(crate) fn resource(&self) -> String {
         if self.subresource.is_empty() {
@@ -120,6 +152,23 @@ impl Call {
             format!("{}/{}", self.kind.plural, self.subresource)
         }
     }
+}
+
+/// The kind of a path, as it is kept and as the path has it.
+type Found = (&'static Kind, &'static Kind, Option<Arc<Version>>);
+
+fn resource(store: &Store, group: &str, version: &str, plural: &str) -> Option<Found> {
+    if let Some(kind) = kinds::by_plural(group, plural).filter(|kind| kind.version == version) {
+        return Some((kind, kind, None));
+    }
+    let is_view =
+        |(view, _): &&(Kind, _)| (view.group, view.version, view.plural) == (group, version, plural);
+    if let Some((view, (group, kind))) = kinds::VIEWS.iter().find(is_view) {
+        return Some((kinds::by_kind(group, kind)?, view, None));
+    }
+    let definition = store.definitions().by_plural(group, plural)?;
+    let version = definition.version(version).filter(|version| version.served)?;
+    Some((definition.kind, version.kind, Some(version.clone())))
 }
 
 /// The parameters of a query string.

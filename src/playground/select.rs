@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::kinds::Kind;
+use super::request::Call;
 
 /// What a requirement of a label selector asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +120,7 @@ pub(crate) struct FieldSelector(Vec<(String, bool, String)>);
 
 impl FieldSelector {
     /// Reads `metadata.name=a,status.phase!=Running`.
-    pub(crate) fn parse(kind: &Kind, text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(call: &Call, text: &str) -> Result<Self, String> {
         let mut terms = Vec::new();
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let (field, equal, value) = if let Some((field, value)) = part.split_once("!=") {
@@ -129,7 +130,11 @@ impl FieldSelector {
             } else {
                 return Err(format!("invalid selector: '{text}'; can't understand '{part}'"));
             };
-            if !is_selectable(kind, field) {
+            let declared = call
+                .custom
+                .as_ref()
+                .is_some_and(|version| version.selectable.iter().any(|held| held == field));
+            if !declared && !is_selectable(call.kind, field) {
                 return Err(format!("field label not supported: {field}"));
             }
             terms.push((field.to_owned(), equal, value.to_owned()));

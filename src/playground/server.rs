@@ -113,7 +113,7 @@ impl ApiServer {
         if let Some(review) = self.answer_review(request, path, &user) {
             return review;
         }
-        let call = Call::parse(path, request, user)?;
+        let call = Call::parse(&self.store(), path, request, user)?;
         let before = self.store().revision();
         let reply = self.authorize(&call).and_then(|()| rest::dispatch(self, &call));
         let code = match &reply {
@@ -203,15 +203,15 @@ impl ApiServer {
         let value = match segments.as_slice() {
             ["healthz" | "livez" | "readyz", ..] => return Ok(Reply::Text("ok".into())),
             ["version"] => Some(discovery::version()),
-            ["api"] if aggregated => Some(discovery::aggregated(true)),
-            ["apis"] if aggregated => Some(discovery::aggregated(false)),
+            ["api"] if aggregated => Some(discovery::aggregated(&self.store(), true)),
+            ["apis"] if aggregated => Some(discovery::aggregated(&self.store(), false)),
             ["api"] => Some(discovery::core_versions()),
-            ["apis"] => Some(discovery::group_list()),
-            ["apis", group] => discovery::group(group),
-            ["api", version] => discovery::resource_list("", version),
-            ["apis", group, version] => discovery::resource_list(group, version),
-            ["openapi", "v3"] => Some(openapi::index(prefix)),
-            ["openapi", "v3", rest @ ..] => openapi::document(&rest.join("/")),
+            ["apis"] => Some(discovery::group_list(&self.store())),
+            ["apis", group] => discovery::group(&self.store(), group),
+            ["api", version] => discovery::resource_list(&self.store(), "", version),
+            ["apis", group, version] => discovery::resource_list(&self.store(), group, version),
+            ["openapi", "v3"] => Some(openapi::index(&self.store(), prefix)),
+            ["openapi", "v3", rest @ ..] => openapi::document(&self.store(), &rest.join("/")),
             _ => None,
         };
         value
@@ -239,12 +239,37 @@ impl ApiServer {
         let Some(mut review) = read.filter(Value::is_object) else {
             return Some(Err(ApiError::bad_request(format!("error decoding {kind}"))));
         };
-        if *plural == "selfsubjectreviews" {
-            review["status"] = json!({"userInfo": {"username": user.name, "groups": user.groups}});
-        } else {
-            review["status"] = json!({"allowed": self.reviewed(&review["spec"], user)});
+        match *plural {
+            "selfsubjectreviews" => {
+                review["status"] = json!({"userInfo": {"username": user.name, "groups": user.groups}});
+            }
+            "selfsubjectrulesreviews" => {
+                let namespace = review.pointer("/spec/namespace").and_then(Value::as_str).unwrap_or_default();
+                review["status"] = rbac::rules_review(&self.store(), user, namespace);
+            }
+            "subjectaccessreviews" => {
+                if let Err(error) = self.check_review(user) {
+                    return Some(Err(error));
+                }
+                let subject = subject_of(&review["spec"]);
+                review["status"] = json!({"allowed": self.reviewed(&review["spec"], &subject)});
+            }
+            _ => review["status"] = json!({"allowed": self.reviewed(&review["spec"], user)}),
         }
         Some(Ok(Reply::Object { code: 201, value: review, warnings: Vec::new() }))
+    }
+
+    /// Asking about others is a right of its own.
+    fn check_review(&self, user: &User) -> Result<(), ApiError> {
+        let group = "authorization.k8s.io";
+        let request = rbac::Request {
+            verb: "create",
+            group,
+            resource: "subjectaccessreviews",
+            namespace: "",
+            name: "",
+        };
+        rbac::authorize(&self.store(), user, &request)
     }
 
     fn reviewed(&self, spec: &Value, user: &User) -> bool {
@@ -266,6 +291,15 @@ impl ApiServer {
             name: text("name"),
         };
         rbac::is_allowed(&store, user, &request)
+    }
+}
+
+/// Whom a SubjectAccessReview asks about.
+fn subject_of(spec: &Value) -> User {
+    let groups = spec["groups"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    User {
+        name: spec["user"].as_str().unwrap_or_default().to_owned(),
+        groups: groups.map(str::to_owned).collect(),
     }
 }
 

@@ -177,10 +177,14 @@ impl Schema {
     }
 
     /// The type of a field of a value of type `kind`, and whether the type itself declares it.
-    pub fn field(&self, kind: &Type, name: &str) -> Option<(&Type, bool)> {
+    pub fn field<'a>(&'a self, kind: &'a Type, name: &str) -> Option<(&'a Type, bool)> {
         static ANY: Type = Type::Any;
         match kind {
-            Type::Named(named) => self.named(named)?.fields.get(name).map(|field| (&field.kind, true)),
+            Type::Named(named) => {
+                let held = self.named(named)?;
+                let declared = held.fields.get(name).map(|field| (&field.kind, true));
+                declared.or_else(|| held.open.then_some((&ANY, false)))
+            }
             Type::Any | Type::AnyAtomic => Some((&ANY, false)),
             Type::Map { .. } => None,
             _ => None,
@@ -192,7 +196,8 @@ impl Schema {
         sha256(self.to_text().as_bytes())
     }
 
-    fn add(&mut self, named: Struct) {
+    /// Adds a named type, in the place of one of that name.
+    pub fn add(&mut self, named: Struct) {
         self.types.insert(named.name.clone(), named);
     }
 

@@ -106,6 +106,14 @@ StorageClass storage.k8s.io/v1 StorageClass
   volumeBindingMode str(Immediate|WaitForFirstConsumer) =Immediate
 Lease coordination.k8s.io/v1 Lease
   spec any
+HorizontalPodAutoscalerV1 autoscaling/v1 HorizontalPodAutoscaler
+  spec HorizontalPodAutoscalerV1Spec
+  status any
+HorizontalPodAutoscalerV1Spec
+  maxReplicas! int
+  minReplicas int =1
+  scaleTargetRef! ScaleTargetReference
+  targetCPUUtilizationPercentage int
 CustomResourceDefinition apiextensions.k8s.io/v1 CustomResourceDefinition
   spec! any
   status any

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 /// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Step {
     Field(String),
     /// An item of a list that is a map: its keys as (name, canonical JSON).
@@ -134,26 +134,40 @@ impl FieldSet {
         result
     }
 
-    fn adopt(&mut self, step: &Step, child: FieldSet) {
+    /// Puts paths below a step, if there are any.
+    pub(crate) fn adopt(&mut self, step: &Step, child: FieldSet) {
         if !child.is_empty() {
             self.children.insert(step.clone(), child);
         }
     }
 
-    /// The same set where every named field on the way to a member is a member too. List items are
-    /// not added: their membership means that somebody owns the item.
-    pub(crate) fn with_named_parents(&self) -> Self {
-        let mut result = Self { members: self.members.clone(), children: BTreeMap::new() };
+    /// This set without the members of another and all that is below them.
+    pub(crate) fn without_below(&self, other: &Self) -> Self {
+        let mut result = Self {
+            members: self.members.difference(&other.members).cloned().collect(),
+            children: BTreeMap::new(),
+        };
         for (step, child) in &self.children {
-            if child.is_empty() {
+            if other.members.contains(step) {
                 continue;
             }
-            if matches!(step, Step::Field(_)) {
-                result.members.insert(step.clone());
-            }
-            result.children.insert(step.clone(), child.with_named_parents());
+            let rest = match other.children.get(step) {
+                Some(theirs) => child.without_below(theirs),
+                None => child.clone(),
+            };
+            result.adopt(step, rest);
         }
         result
+    }
+
+    /// The steps at which a path ends here.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Step> {
+        self.members.iter()
+    }
+
+    /// The steps below which there are paths, each with those.
+    pub(crate) fn children(&self) -> impl Iterator<Item = (&Step, &FieldSet)> {
+        self.children.iter().filter(|(_, child)| !child.is_empty())
     }
 
     /// All paths, in order.

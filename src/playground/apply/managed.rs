@@ -1,42 +1,105 @@
-//! Who owns which field: `metadata.managedFields`, and the two ways in which it changes.
+//! `metadata.managedFields`: how ownership is written down, and the writes that change it.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::field_set::{FieldSet, Step, path_text};
-use super::typed::{self, Comparison, TypeError};
-use crate::playground::schema::{Schema, Type, schema};
+use super::field_set::{FieldSet, Step};
+use super::typed::{self, TypeError};
+use super::update::{self, Entry, Sides, Versions};
+use crate::playground::schema::{Schema, Type};
 
-/// An entry of managedFields.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
-    pub manager: String,
-    /// `Apply` or `Update`.
-    pub applied: bool,
-    pub api_version: String,
-    pub time: Option<String>,
-    pub subresource: String,
-    pub fields: FieldSet,
+pub(crate) use super::update::Conflict;
+
+/// What no manager owns: identity, and what the system keeps.
+static SYSTEM_FIELDS: LazyLock<FieldSet> = LazyLock::new(|| {
+    let mut set = FieldSet::default();
+    for field in ["apiVersion", "kind"] {
+        set.insert(&[Step::field(field)]);
+    }
+    for field in [
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        set.insert(&[Step::field("metadata"), Step::field(field)]);
+    }
+    set
+});
+
+/// The same with the status, which only writes of the subresource own.
+static WITHOUT_STATUS: LazyLock<FieldSet> = LazyLock::new(|| {
+    let mut set = SYSTEM_FIELDS.clone();
+    set.insert(&[Step::field("status")]);
+    set
+});
+
+/// All but the status and what other parts than the spec say of it.
+static STATUS_ONLY: LazyLock<FieldSet> = LazyLock::new(|| {
+    let mut set = SYSTEM_FIELDS.clone();
+    for field in ["spec", "metadata"] {
+        set.insert(&[Step::field(field)]);
+    }
+    set
+});
+
+/// `metadata` itself, which nobody owns though its parts have owners.
+static BARE_METADATA: LazyLock<FieldSet> = LazyLock::new(|| {
+    let mut set = FieldSet::default();
+    set.insert(&[Step::field("metadata")]);
+    set
+});
+
+/// Which fields a write leaves as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reset {
+    /// None but the system's.
+    Nothing,
+    /// The status: it has a subresource of its own.
+    Status,
+    /// All but the status.
+    AllButStatus,
 }
 
-impl Entry {
-    /// Whether two entries are of one manager. Appliers are one whatever the version.
-    fn same_manager(&self, other: &Self) -> bool {
-        self.manager == other.manager
-            && self.applied == other.applied
-            && self.subresource == other.subresource
-            && (self.applied || self.api_version == other.api_version)
+impl Reset {
+    fn fields(self) -> &'static FieldSet {
+        match self {
+            Self::Nothing => &SYSTEM_FIELDS,
+            Self::Status => &WITHOUT_STATUS,
+            Self::AllButStatus => &STATUS_ONLY,
+        }
+    }
+}
+
+/// The versions of a kind, each with its type. Between them nothing but the `apiVersion` differs.
+#[derive(Debug, Clone)]
+pub(crate) struct Served<'a> {
+    /// By `apiVersion`, each with the schema that its type is of.
+    pub types: Vec<(String, &'a Schema, Type)>,
+    pub reset: Reset,
+}
+
+impl Versions for Served<'_> {
+    fn typed(&self, version: &str) -> Option<(&Schema, &Type)> {
+        let found = self.types.iter().find(|(held, ..)| held == version);
+        found.map(|(_, schema, kind)| (*schema, kind))
     }
 
-    /// How conflicts name the manager.
-    fn title(&self) -> String {
-        let mut title = json!(self.manager).to_string();
-        if !self.subresource.is_empty() {
-            title = format!("{title} with subresource {}", json!(self.subresource));
-        }
-        if !self.applied {
-            title = format!("{title} using {}", self.api_version);
-        }
-        title
+    fn converted<'a>(&self, object: &'a Value, _: &str, to: &str) -> Option<Cow<'a, Value>> {
+        // The `apiVersion` is owned by nobody, so that it may stay as it is.
+        self.types.iter().any(|(held, ..)| held == to).then_some(Cow::Borrowed(object))
+    }
+
+    fn reset(&self, _: &str) -> &FieldSet {
+        self.reset.fields()
     }
 }
 
@@ -117,14 +180,6 @@ impl Writer<'_> {
     }
 }
 
-/// A field that an apply would take from its owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Conflict {
-    /// The owner as messages name it.
-    pub manager: String,
-    pub path: String,
-}
-
 /// Why an apply failed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ApplyError {
@@ -134,169 +189,59 @@ pub(crate) enum ApplyError {
     Conflicts(Vec<Conflict>),
 }
 
-/// Takes out what no manager owns: identity, and what the system keeps.
-fn without_system_fields(object: &Value) -> Value {
-    let mut object = object.clone();
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove("apiVersion");
-        fields.remove("kind");
+fn without_bare_metadata(entries: &mut [Entry]) {
+    for entry in entries {
+        entry.fields = entry.fields.difference(&BARE_METADATA);
     }
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return object };
-    for field in [
-        "name",
-        "namespace",
-        "creationTimestamp",
-        "selfLink",
-        "uid",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
-        metadata.remove(field);
-    }
-    object
-}
-
-fn owned_fields(schema: &Schema, kind: &Type, object: &Value) -> FieldSet {
-    let mut set = typed::field_set(schema, kind, &without_system_fields(object));
-    set = drop_bare_metadata(set);
-    set
-}
-
-fn drop_bare_metadata(set: FieldSet) -> FieldSet {
-    let mut bare = FieldSet::default();
-    bare.insert(&[Step::field("metadata")]);
-    set.difference(&bare)
-}
-
-fn compared(schema: &Schema, kind: &Type, old: &Value, new: &Value) -> Comparison {
-    let mut comparison =
-        typed::compare(schema, kind, &without_system_fields(old), &without_system_fields(new));
-    comparison.added = drop_bare_metadata(comparison.added);
-    comparison.removed = drop_bare_metadata(comparison.removed);
-    comparison
-}
-
-/// Takes what changed from the other managers. Not forced, what they own and is changed conflicts.
-fn take_from_others(
-    entries: &mut Vec<Entry>,
-    writer: &Entry,
-    change: &Comparison,
-    force: bool,
-) -> Result<(), Vec<Conflict>> {
-    let touched = change.modified.union(&change.added);
-    let mut conflicts = Vec::new();
-    for entry in entries.iter().filter(|entry| !entry.same_manager(writer)) {
-        for path in entry.fields.intersection(&touched).paths() {
-            conflicts.push(Conflict { manager: entry.title(), path: path_text(&path) });
-        }
-    }
-    if !force && !conflicts.is_empty() {
-        return Err(conflicts);
-    }
-    for entry in entries.iter_mut().filter(|entry| !entry.same_manager(writer)) {
-        entry.fields = entry.fields.difference(&touched).difference(&change.removed);
-    }
-    entries.retain(|entry| !entry.fields.is_empty());
-    Ok(())
 }
 
 /// Records an update: the writer owns what it added or changed, and nobody what is gone.
 /// `old` is null for a new object.
-pub(crate) fn record_update(kind: &Type, old: &Value, new: &mut Value, writer: &Writer<'_>) {
-    let schema = schema();
+pub(crate) fn record_update(served: &Served<'_>, old: &Value, new: &mut Value, writer: &Writer<'_>) {
     let empty = json!({});
     let before = if old.is_null() { &empty } else { old };
-    let change = compared(schema, kind, before, new);
     // Whoever writes managedFields itself (to move ownership) is believed; silence keeps them.
     let mut entries = decode(new);
     if entries.is_empty() {
         entries = decode(before);
     }
-    let mut own = writer.entry(false);
-    if take_from_others(&mut entries, &own, &change, true).is_err() {
-        return;
-    }
-    let place = entries.iter().position(|entry| entry.same_manager(&own));
-    let held = place.map(|place| entries.remove(place));
-    let held_fields = held.as_ref().map(|entry| entry.fields.clone()).unwrap_or_default();
-    own.fields = held_fields.difference(&change.removed).union(&change.modified).union(&change.added);
-    // An entry that says the same as before keeps its time, so that an equal write stays equal.
-    if let Some(held) = held
-        && held.fields == own.fields
-        && change.modified.is_empty()
-    {
-        own.time = held.time;
-    }
-    entries.push(own);
+    let sides = Sides { old: before, new, version: writer.api_version };
+    update::update(served, &sides, &mut entries, writer.entry(false));
+    without_bare_metadata(&mut entries);
     encode(new, entries);
 }
 
 /// Applies a configuration to an object (null for a new one): the merged object with its
 /// managedFields.
+///
+/// # Errors
+/// The configuration doesn't fit the schema, or others own what it sets and it is not forced.
 pub(crate) fn apply(
-    kind: &Type,
+    served: &Served<'_>,
     live: &Value,
     config: &Value,
     writer: &Writer<'_>,
     force: bool,
 ) -> Result<Value, ApplyError> {
-    let schema = schema();
+    let Some((schema, kind)) = served.typed(writer.api_version) else { return Ok(live.clone()) };
     typed::check(schema, kind, config).map_err(ApplyError::Type)?;
     let empty = json!({});
     let before = if live.is_null() { &empty } else { live };
     let mut entries = decode(before);
-    let mut own = writer.entry(true);
     if entries.is_empty() && !live.is_null() {
         let mut unknown = writer.entry(false);
         unknown.manager = "before-first-apply".into();
         unknown.subresource = String::new();
-        unknown.fields = owned_fields(schema, kind, before);
+        unknown.fields = typed::field_set(schema, kind, before).without_below(&SYSTEM_FIELDS);
         entries.push(unknown);
     }
-    let merged = typed::merge(schema, kind, before, config);
-    let last = entries.iter().find(|entry| entry.same_manager(&own)).cloned();
-    own.fields = owned_fields(schema, kind, config);
-    entries.retain(|entry| !entry.same_manager(&own));
-    entries.push(own.clone());
-    let merged = match &last {
-        Some(last) if !last.fields.is_empty() => prune(schema, kind, &merged, &entries, &last.fields),
-        _ => merged,
-    };
-    let change = compared(schema, kind, before, &merged);
-    take_from_others(&mut entries, &own, &change, force).map_err(ApplyError::Conflicts)?;
-    if let Some(last) = last
-        && last.fields == own.fields
-        && last.api_version == own.api_version
-        && change.added.is_empty()
-        && change.modified.is_empty()
-        && change.removed.is_empty()
-    {
-        for entry in entries.iter_mut().filter(|entry| entry.same_manager(&own)) {
-            entry.time.clone_from(&last.time);
-        }
-    }
-    let mut merged = merged;
+    let write = (before, config, writer.api_version);
+    let mut merged = update::apply(served, write, &mut entries, writer.entry(true), force)
+        .map_err(ApplyError::Conflicts)?;
+    typed::drop_nulls(&mut merged);
+    without_bare_metadata(&mut entries);
     encode(&mut merged, entries);
     Ok(merged)
-}
-
-/// Takes out what the manager applied last time and nobody owns any more.
-fn prune(schema: &Schema, kind: &Type, merged: &Value, entries: &[Entry], last: &FieldSet) -> Value {
-    let last = last.with_named_parents();
-    let managed = entries.iter().fold(FieldSet::default(), |all, entry| all.union(&entry.fields));
-    let merged_set = typed::field_set(schema, kind, merged).with_named_parents();
-    let set_of = |value: &Value| typed::field_set(schema, kind, value).with_named_parents();
-
-    let pruned = typed::without(schema, kind, merged, &last);
-    let gone = merged_set.difference(&set_of(&pruned)).difference(&managed.with_named_parents());
-    let pruned = typed::without(schema, kind, merged, &gone);
-    let gone = merged_set.difference(&set_of(&pruned)).intersection(&last);
-    let mut pruned = typed::without(schema, kind, merged, &gone);
-    typed::drop_nulls(&mut pruned);
-    pruned
 }
 
 /// The message of a conflict, as the API server words it.

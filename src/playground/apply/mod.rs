@@ -4,6 +4,7 @@ pub(crate) mod field_set;
 pub(crate) mod managed;
 pub(crate) mod strategic;
 pub(crate) mod typed;
+pub(crate) mod update;
 
 #[cfg(test)]
 mod tests;

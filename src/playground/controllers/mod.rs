@@ -9,6 +9,7 @@
 mod autoscaler;
 mod behaviour;
 mod cron_job;
+mod custom_resource;
 mod daemon_set;
 mod deployment;
 mod disruption;
@@ -41,6 +42,9 @@ use crate::model::{ObjectKey, Timestamp};
 /// The most work that one run does: enough for a cluster of thousands of objects to settle, yet an
 /// end if two controllers should ever undo each other's work.
 const WORK_LIMIT: usize = 200_000;
+
+/// The most work that is done before others are let at the store: some milliseconds.
+pub(super) const SLICE: usize = 200;
 
 /// All controllers of one cluster.
 #[derive(Debug)]
@@ -75,6 +79,17 @@ impl Controllers {
         changed: &[ObjectKey],
         now: Timestamp,
     ) -> Option<Timestamp> {
+        self.run_some(objects, changed, now, WORK_LIMIT)
+    }
+
+    /// As [`Self::run`], but stops with work left after `limit` pieces of it.
+    pub fn run_some(
+        &mut self,
+        objects: &mut dyn Objects,
+        changed: &[ObjectKey],
+        now: Timestamp,
+        limit: usize,
+    ) -> Option<Timestamp> {
         self.queue.ring(now);
         let mut world = World {
             objects,
@@ -89,7 +104,7 @@ impl Controllers {
         for key in changed {
             world.see(key);
         }
-        for _ in 0..WORK_LIMIT {
+        for _ in 0..limit {
             for change in std::mem::take(&mut world.changes) {
                 route::tell(&mut world, &change);
             }
@@ -117,6 +132,7 @@ fn reconciler(key: &ObjectKey) -> Option<Reconcile> {
         ("batch", "Job") => job::reconcile,
         ("batch", "CronJob") => cron_job::reconcile,
         ("", "Service") => service::reconcile,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => custom_resource::reconcile,
         ("", "ResourceQuota") => quota::reconcile,
         ("policy", "PodDisruptionBudget") => disruption::reconcile,
         ("autoscaling", "HorizontalPodAutoscaler") => autoscaler::reconcile,

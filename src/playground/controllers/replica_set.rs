@@ -189,7 +189,10 @@ fn sync(world: &mut World<'_>, set: &Arc<Value>, failure: Option<String>) {
         Some(message) => {
             let condition =
                 Condition { kind: "ReplicaFailure", status: "True", reason: "FailedCreate", message };
-            condition.put(&mut status, world.now);
+            // The first refusal stays: each names another pod, and a changed status calls back here.
+            if !holds(set, condition.kind) {
+                condition.put(&mut status, world.now);
+            }
         }
         None => drop_condition(&mut status, "ReplicaFailure"),
     }

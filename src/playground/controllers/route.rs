@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::object::{array, controller_key, deleting, key_of, labels, selects, serves, text, uid};
 use super::queue::Task;
 use super::world::{Change, World};
-use super::{deployment, garbage, gateway, replica_set, storage};
+use super::{custom_resource, deployment, garbage, gateway, replica_set, storage};
 use crate::model::ObjectKey;
 
 /// Queues all work that a change calls for.
@@ -77,6 +77,12 @@ fn tell_by_kind(world: &mut World<'_>, change: &Change) {
         ("", "Service") => add_all(world, "gateway.networking.k8s.io", "HTTPRoute", &space, |_| true),
         ("", "ServiceAccount") => {
             world.queue.add(Task::reconcile(ObjectKey::cluster_scoped("", "Namespace", &space)));
+        }
+        _ if change.after.is_none() && !key.group.is_empty() && key.group.contains('.') => {
+            // The last instance lets its definition go.
+            if let Some(definition) = custom_resource::definition_of(world, key) {
+                world.queue.add(Task::reconcile(definition));
+            }
         }
         _ => {}
     }

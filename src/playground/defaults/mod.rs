@@ -15,6 +15,9 @@ use super::store::{Store, text_at};
 /// Fills in the defaults of an object that is about to be stored. `old` is its stored form, if any;
 /// the store says what is allocated already.
 pub(crate) fn fill(store: &Store, kind: &Kind, old: Option<&Value>, object: &mut Value) {
+    if kind.custom {
+        return;
+    }
     if kind.kind == "Secret" {
         fold_string_data(object);
     }
@@ -29,7 +32,9 @@ pub(crate) fn fill(store: &Store, kind: &Kind, old: Option<&Value>, object: &mut
         "NetworkPolicy" => network_policy(object),
         "RoleBinding" | "ClusterRoleBinding" => subjects(object),
         "Namespace" => namespace(old, object),
+        "LimitRange" => limit_range(object),
         "PersistentVolumeClaim" => claim(store, old, object),
+        "CustomResourceDefinition" => definition(old, object),
         _ => {}
     }
     if kind.status && !kind.group.starts_with("gateway") && object.get("status").is_none() {
@@ -93,6 +98,46 @@ fn namespace(old: Option<&Value>, object: &mut Value) {
     if old.is_none() {
         object["spec"]["finalizers"] = json!(["kubernetes"]);
         object["status"] = json!({"phase": "Active"});
+    }
+}
+
+/// A container's greatest is its default limit, and that or its least its default request.
+fn limit_range(object: &mut Value) {
+    for item in object["spec"]["limits"].as_array_mut().into_iter().flatten() {
+        if item["type"] != "Container" {
+            continue;
+        }
+        for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+            let amounts = item.get(from).and_then(Value::as_object).cloned().unwrap_or_default();
+            for (resource, amount) in amounts {
+                if item[to].get(&resource).is_none() {
+                    item[to][resource] = amount;
+                }
+            }
+            if item.get(to).is_some_and(Value::is_null) {
+                item.as_object_mut().map(|item| item.remove(to));
+            }
+        }
+    }
+}
+
+fn definition(old: Option<&Value>, object: &mut Value) {
+    let spec = &mut object["spec"];
+    let kind = spec["names"]["kind"].as_str().unwrap_or_default().to_owned();
+    for (field, value) in [("singular", kind.to_lowercase()), ("listKind", format!("{kind}List"))] {
+        if spec["names"].get(field).is_none() {
+            spec["names"][field] = json!(value);
+        }
+    }
+    if spec.get("conversion").is_none() {
+        spec["conversion"] = json!({"strategy": "None"});
+    }
+    if old.is_none() {
+        let stored = spec["versions"].as_array().into_iter().flatten();
+        let stored =
+            stored.filter(|version| version["storage"] == true).map(|version| version["name"].clone());
+        object["status"] = json!({"acceptedNames": {"kind": "", "plural": ""}, "conditions": null,
+            "storedVersions": stored.collect::<Vec<Value>>()});
     }
 }
 

@@ -4,45 +4,79 @@
 
 use serde_json::{Map, Value, json};
 
+use super::all_kinds;
 use crate::model::schema::builtin_digest;
-use crate::playground::kinds::{KINDS, Kind, groups};
+use crate::playground::kinds::Kind;
 use crate::playground::schema::{ListMerge, Type, schema, type_of};
+use crate::playground::store::Store;
 
 fn document_path(group: &str, version: &str) -> String {
     if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") }
 }
 
-/// `/openapi/v3`: where the documents are, below `prefix`.
-pub(crate) fn index(prefix: &str) -> Value {
-    let paths: Map<String, Value> = groups()
-        .into_iter()
-        .map(|(group, version)| {
-            let path = document_path(group, version);
-            let url = format!("{prefix}/openapi/v3/{path}?hash={}", builtin_digest().short());
-            (path, json!({"serverRelativeURL": url}))
-        })
-        .collect();
+/// `/openapi/v3`: where the documents are, below `prefix`. A document's hash changes with it.
+pub(crate) fn index(store: &Store, prefix: &str) -> Value {
+    let mut paths = Map::new();
+    for kind in all_kinds(store) {
+        let path = document_path(kind.group, kind.version);
+        let hash = match store.definition(kind) {
+            Some(_) => custom_hash(store, kind),
+            None => builtin_digest().short(),
+        };
+        let url = format!("{prefix}/openapi/v3/{path}?hash={hash}");
+        paths.insert(path, json!({"serverRelativeURL": url}));
+    }
     json!({"paths": paths})
 }
 
+fn custom_hash(store: &Store, kind: &Kind) -> String {
+    let of_group = store.definitions().all().filter(|held| held.kind.group == kind.group);
+    let schemas: Vec<&Value> =
+        of_group.flat_map(|held| &held.versions).map(|version| &version.schema).collect();
+    crate::model::sha256(json!(schemas).to_string().as_bytes()).to_string().replace(':', "-")
+}
+
 /// The document of a group's version, by its path below `/openapi/v3/`.
-pub(crate) fn document(path: &str) -> Option<Value> {
-    let (group, version) =
-        groups().into_iter().find(|(group, version)| document_path(group, version) == path)?;
-    let kinds: Vec<&Kind> =
-        KINDS.iter().filter(|kind| kind.group == group && kind.version == version).collect();
+pub(crate) fn document(store: &Store, path: &str) -> Option<Value> {
+    let mut kinds = all_kinds(store);
+    kinds.retain(|kind| document_path(kind.group, kind.version) == path);
+    if kinds.is_empty() {
+        return None;
+    }
     let paths: Map<String, Value> = kinds.iter().map(|kind| (kind_path(kind), operations(kind))).collect();
     let mut schemas = Map::new();
     for kind in kinds {
-        if let Type::Named(name) = type_of(kind) {
-            add_schema(&name, &mut schemas);
-            if let Some(held) = schemas.get_mut(&name) {
-                held["x-kubernetes-group-version-kind"] = json!([gvk(kind)]);
+        let name = match (store.definition(kind), type_of(kind)) {
+            (Some(definition), _) => {
+                let version = definition.version(kind.version)?;
+                let name = format!("{}.{}.{}", kind.group, kind.version, kind.kind);
+                let published = custom_schema(&version.schema, &mut schemas);
+                schemas.insert(name.clone(), published);
+                name
             }
+            (None, Type::Named(name)) => {
+                add_schema(&name, &mut schemas);
+                name
+            }
+            _ => continue,
+        };
+        if let Some(held) = schemas.get_mut(&name) {
+            held["x-kubernetes-group-version-kind"] = json!([gvk(kind)]);
         }
     }
     Some(json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.36.0"},
         "paths": paths, "components": {"schemas": schemas}}))
+}
+
+/// The schema of a custom kind as it is published: with what every object has.
+fn custom_schema(schema: &Value, schemas: &mut Map<String, Value>) -> Value {
+    let mut published = if schema.is_object() { schema.clone() } else { json!({"type": "object"}) };
+    add_schema("ObjectMeta", schemas);
+    let properties = &mut published["properties"];
+    properties["apiVersion"] = json!({"type": "string"});
+    properties["kind"] = json!({"type": "string"});
+    properties["metadata"] = json!({"allOf": [{"$ref": "#/components/schemas/ObjectMeta"}]});
+    published
 }
 
 fn gvk(kind: &Kind) -> Value {

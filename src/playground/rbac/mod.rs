@@ -86,6 +86,23 @@ fn rules_for(store: &Store, user: &User, namespace: &str) -> Vec<Value> {
     rules
 }
 
+/// The status of a SelfSubjectRulesReview: what a user may do in a namespace.
+pub(crate) fn rules_review(store: &Store, user: &User, namespace: &str) -> Value {
+    let mut rules = rules_for(store, user, namespace);
+    let reviews = ["selfsubjectaccessreviews", "selfsubjectrulesreviews"];
+    rules.push(json!({"verbs": ["create"], "apiGroups": ["authorization.k8s.io"], "resources": reviews}));
+    rules.push(json!({"verbs": ["get"], "nonResourceURLs":
+        ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz",
+            "/version", "/version/"]}));
+    if user.groups.iter().any(|group| group == MASTERS) {
+        rules.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
+        rules.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
+    }
+    let (paths, resources): (Vec<Value>, Vec<Value>) =
+        rules.into_iter().partition(|rule| rule.get("nonResourceURLs").is_some());
+    json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false})
+}
+
 /// Whether a user may do something.
 pub(crate) fn is_allowed(store: &Store, user: &User, request: &Request<'_>) -> bool {
     user.groups.iter().any(|group| group == MASTERS)

@@ -147,6 +147,6 @@ pub(super) fn delete_collection(server: &ApiServer, call: &Call) -> Result<Reply
         delete_one(&mut store, call.kind, object, &options)?;
     }
     let items: Vec<&Value> = objects.iter().map(AsRef::as_ref).collect();
-    Ok(Reply::ok(json!({"kind": format!("{}List", call.kind.kind), "apiVersion": call.kind.api_version(),
+    Ok(Reply::ok(json!({"kind": format!("{}List", call.view.kind), "apiVersion": call.view.api_version(),
         "metadata": {"resourceVersion": store.revision().to_string()}, "items": items})))
 }

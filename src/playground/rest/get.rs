@@ -1,5 +1,6 @@
 //! Reading one object, and lists.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -26,7 +27,7 @@ impl Filter {
         Ok(Self {
             namespace: call.namespace.clone(),
             labels: LabelSelector::parse(call.parameter("labelSelector")).map_err(ApiError::bad_request)?,
-            fields: FieldSelector::parse(call.kind, call.parameter("fieldSelector"))
+            fields: FieldSelector::parse(call, call.parameter("fieldSelector"))
                 .map_err(ApiError::bad_request)?,
         })
     }
@@ -66,13 +67,15 @@ pub(crate) fn metadata_only(object: &Value) -> Value {
 
 /// An object in the form that was asked for.
 pub(crate) fn in_form(server: &ApiServer, call: &Call, object: &Value) -> Value {
+    let shown = call.shown(object);
+    let object = shown.as_ref();
     match Form::of_call(call) {
         Form::Whole => object.clone(),
         Form::Metadata => metadata_only(object),
         Form::Table => {
             let revision = text_at(object, "/metadata/resourceVersion").to_owned();
             let objects = [Arc::new(object.clone())];
-            table::table(call.kind, &objects, &revision, server.now(), true, call.parameter("includeObject"))
+            table::table(call, &objects, &revision, server.now(), true)
         }
     }
 }
@@ -98,23 +101,58 @@ fn read_token(token: &str) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
+/// The objects of a list, and the revision as of which they are told: now, that of the first page, or
+/// exactly the one that is asked for.
+fn read(server: &ApiServer, call: &Call, from: Option<&Value>) -> Result<(Vec<Arc<Value>>, u64), ApiError> {
+    let store = server.store();
+    let namespace = (!call.namespace.is_empty()).then_some(call.namespace.as_str());
+    let now = store.revision();
+    let asked = call.parameter("resourceVersion");
+    let exact = call.parameter("resourceVersionMatch") == "Exact";
+    let revision = match from {
+        Some(from) => text_at(from, "/rv").parse().unwrap_or(0),
+        None if asked.is_empty() => now,
+        None => asked.parse::<u64>().map_err(|_| {
+            ApiError::bad_request(format!(
+                "invalid resource version {asked:?}: strconv.ParseUint: parsing {asked:?}: invalid syntax"
+            ))
+        })?,
+    };
+    if revision > now {
+        let message = format!("Too large resource version: {revision}, current: {now}");
+        let mut error = ApiError::new(504, "Timeout", message);
+        error.details = Some(json!({"retryAfterSeconds": 1, "causes": [
+            {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}));
+        return Err(error);
+    }
+    if from.is_none() && !exact {
+        return Ok((store.scan(call.kind, namespace), now));
+    }
+    let expired = if from.is_some() {
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter."
+    } else {
+        "The resourceVersion for the provided list is too old."
+    };
+    let objects = store.scan_at(call.kind, namespace, revision).map_err(|_| ApiError::expired(expired))?;
+    Ok((objects, revision))
+}
+
 pub(super) fn list(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> {
     let filter = Filter::of_call(call)?;
-    let (mut objects, mut revision) = {
-        let store = server.store();
-        let namespace = (!call.namespace.is_empty()).then_some(call.namespace.as_str());
-        (store.scan(call.kind, namespace), store.revision().to_string())
-    };
-    objects.retain(|object| filter.matches(object));
     let token = call.parameter("continue");
-    if !token.is_empty() {
-        let from = read_token(token).ok_or_else(|| ApiError::bad_request("continue key is not valid"))?;
+    let from = match token {
+        "" => None,
+        token => Some(read_token(token).ok_or_else(|| ApiError::bad_request("continue key is not valid"))?),
+    };
+    let (mut objects, revision) = read(server, call, from.as_ref())?;
+    let revision = revision.to_string();
+    objects.retain(|object| filter.matches(object));
+    if let Some(from) = from {
         let key = |object: &Value| {
             (text_at(object, "/metadata/namespace").to_owned(), text_at(object, "/metadata/name").to_owned())
         };
         let last = (text_at(&from, "/ns").to_owned(), text_at(&from, "/name").to_owned());
         objects.retain(|object| key(object) > last);
-        revision = text_at(&from, "/rv").to_owned();
     }
     let limit = call.parameter("limit").parse::<usize>().unwrap_or(0);
     let mut metadata = json!({"resourceVersion": revision});
@@ -127,8 +165,8 @@ pub(super) fn list(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> {
     }
     Ok(Reply::ok(match Form::of_call(call) {
         Form::Whole => {
-            let items: Vec<&Value> = objects.iter().map(AsRef::as_ref).collect();
-            json!({"kind": format!("{}List", call.kind.kind), "apiVersion": call.kind.api_version(),
+            let items: Vec<Cow<'_, Value>> = objects.iter().map(|object| call.shown(object)).collect();
+            json!({"kind": format!("{}List", call.view.kind), "apiVersion": call.view.api_version(),
                 "metadata": metadata, "items": items})
         }
         Form::Metadata => {
@@ -137,8 +175,7 @@ pub(super) fn list(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> {
                 "metadata": metadata, "items": items})
         }
         Form::Table => {
-            let include = call.parameter("includeObject");
-            let mut value = table::table(call.kind, &objects, &revision, server.now(), true, include);
+            let mut value = table::table(call, &objects, &revision, server.now(), true);
             value["metadata"] = metadata;
             value
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Reply;
 use super::get::in_form;
-use super::write::{admit_form, check_identity, read_yaml, store_changed, store_new};
+use super::write::{admit_form, check_identity, read_yaml, reset_of, store_changed, store_new};
 use crate::playground::apply::managed::{self, ApplyError, Conflict, Writer};
 use crate::playground::apply::strategic;
 use crate::playground::clock::kubernetes_time;
@@ -54,8 +54,8 @@ pub(super) fn patched(call: &Call, format: Format, object: &Value) -> Result<Val
                 )
             })?;
         }
-        Format::Strategic if !call.kind.group.starts_with("gateway") => {
-            patched = strategic::patch(&type_of(call.kind), object, &body)
+        Format::Strategic if !call.kind.custom && !call.kind.group.starts_with("gateway") => {
+            patched = strategic::patch(&type_of(call.view), object, &body)
                 .map_err(|error| ApiError::bad_request(error.0))?;
         }
         Format::Strategic => {
@@ -78,10 +78,10 @@ pub(super) fn patch(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> 
         .read(call.kind, &call.namespace, &call.name)
         .cloned()
         .ok_or_else(|| ApiError::not_found(call.kind, &call.name))?;
-    let mut new = patched(call, format, &old)?;
+    let mut new = patched(call, format, &call.shown(&old))?;
     check_identity(call, &mut new)?;
     let warnings = admit_form(call, &mut new)?;
-    let held = store_changed(&mut store, call, &old, new, false)?;
+    let held = store_changed(&mut store, call, &old, call.kept(new), false)?;
     drop(store);
     Ok(Reply::Object { code: 200, value: in_form(server, call, &held), warnings })
 }
@@ -126,8 +126,7 @@ fn configuration(call: &Call) -> Result<Value, ApiError> {
 }
 
 fn apply(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> {
-    let config = configuration(call)?;
-    let kind = type_of(call.kind);
+    let config = call.kept(configuration(call)?);
     let mut store = server.store();
     let old = store.read(call.kind, &call.namespace, &call.name).cloned();
     if old.is_none() {
@@ -144,7 +143,7 @@ fn apply(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> {
         rbac::check_apply_creates(&store, call)?;
     }
     let live = old.as_deref().cloned().unwrap_or(Value::Null);
-    let (api_version, now) = (call.kind.api_version(), kubernetes_time(store.now()));
+    let (api_version, now) = (call.recorded_version(), kubernetes_time(store.now()));
     let writer = Writer {
         manager: call.parameter("fieldManager"),
         api_version: &api_version,
@@ -153,8 +152,8 @@ fn apply(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> {
     };
     let force = call.parameter("force") == "true";
     let mut applied =
-        managed::apply(&kind, &live, &config_in_scope(call, &config), &writer, force).map_err(|error| {
-            match error {
+        managed::apply(&store.served(call.kind, reset_of(call)), &live, &config, &writer, force).map_err(
+            |error| match error {
                 ApplyError::Conflicts(conflicts) => conflict_error(&conflicts),
                 ApplyError::Type(error) => {
                     let name = if call.namespace.is_empty() {
@@ -167,17 +166,19 @@ fn apply(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> {
                         call.kind.kind, error.0
                     ))
                 }
-            }
-        })?;
+            },
+        )?;
     // The preconditions of the configuration hold for what is live.
     for field in ["uid", "resourceVersion"] {
         if let Some(wanted) = config["metadata"].get(field) {
             applied["metadata"][field] = wanted.clone();
         }
     }
-    applied["apiVersion"] = json!(api_version);
+    applied["apiVersion"] = json!(call.kind.api_version());
     applied["kind"] = json!(call.kind.kind);
+    let mut applied = call.shown(&applied).into_owned();
     let warnings = admit_form(call, &mut applied)?;
+    let mut applied = call.kept(applied);
     let (code, held) = match &old {
         Some(old) => (200, store_changed(&mut store, call, old, applied, true)?),
         None => {
@@ -189,19 +190,4 @@ fn apply(server: &ApiServer, call: &Call) -> Result<Reply, ApiError> {
     };
     drop(store);
     Ok(Reply::Object { code, value: in_form(server, call, &held), warnings })
-}
-
-/// What a configuration may set through this path: all but the status, or the status alone.
-fn config_in_scope(call: &Call, config: &Value) -> Value {
-    let mut config = config.clone();
-    let Some(fields) = config.as_object_mut() else { return config };
-    if call.subresource == "status" {
-        fields.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata" | "status"));
-        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.retain(|name, _| matches!(name.as_str(), "name" | "namespace"));
-        }
-    } else if call.kind.status {
-        fields.remove("status");
-    }
-    config
 }

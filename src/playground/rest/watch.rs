@@ -41,15 +41,15 @@ struct Watch {
 impl Watch {
     fn push(&mut self, kind: &str, object: &Value) {
         let object = match self.form {
-            Form::Whole => object.clone(),
+            Form::Whole if kind == "BOOKMARK" || kind == "ERROR" => object.clone(),
+            Form::Whole => self.call.shown(object).into_owned(),
             _ if kind == "ERROR" => object.clone(),
             Form::Metadata => metadata_only(object),
             Form::Table => {
                 let columns = !std::mem::replace(&mut self.sent_columns, true);
                 let objects = if kind == "BOOKMARK" { vec![] } else { vec![Arc::new(object.clone())] };
                 let revision = object["metadata"]["resourceVersion"].as_str().unwrap_or("0");
-                let include = self.call.parameter("includeObject");
-                table::table(self.call.kind, &objects, revision, self.server.now(), columns, include)
+                table::table(&self.call, &objects, revision, self.server.now(), columns)
             }
         };
         let mut line = json!({"type": kind, "object": object}).to_string();
@@ -58,7 +58,7 @@ impl Watch {
     }
 
     fn push_bookmark(&mut self, initial_events_end: bool) {
-        let mut bookmark = json!({"kind": self.call.kind.kind, "apiVersion": self.call.kind.api_version(),
+        let mut bookmark = json!({"kind": self.call.view.kind, "apiVersion": self.call.view.api_version(),
             "metadata": {"resourceVersion": self.position.to_string(), "creationTimestamp": null}});
         if initial_events_end {
             bookmark["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
@@ -94,7 +94,7 @@ impl Watch {
             let revision = store.revision();
             let events = store.events_after(self.position).map(|events| {
                 events
-                    .filter(|event| std::ptr::eq(event.kind, self.call.kind))
+                    .filter(|event| event.kind.same_resource(self.call.kind))
                     .cloned()
                     .collect::<Vec<Event>>()
             });

@@ -6,16 +6,17 @@ use serde_json::{Value, json};
 
 use super::Reply;
 use super::get::in_form;
-use crate::playground::apply::managed::{self, Writer};
+use crate::playground::apply::managed::{self, Reset, Writer};
 use crate::playground::clock::kubernetes_time;
+use crate::playground::custom::{Version, structural, validation};
 use crate::playground::kinds::{self, Kind};
 use crate::playground::request::Call;
 use crate::playground::schema::normalize::{Findings, normalize};
 use crate::playground::schema::{Type, type_of};
 use crate::playground::server::ApiServer;
-use crate::playground::status::ApiError;
+use crate::playground::status::{ApiError, Cause};
 use crate::playground::store::{Store, text_at};
-use crate::playground::{defaults, protobuf, rbac, validate};
+use crate::playground::{admission, defaults, protobuf, rbac, validate};
 
 /// The body of a write, as JSON or YAML.
 pub(super) fn body_object(call: &Call) -> Result<Value, ApiError> {
@@ -45,7 +46,7 @@ pub(super) fn read_yaml(bytes: &[u8]) -> Result<Value, ApiError> {
 
 /// Checks that an object is what the path says, and fills in what the path says alone.
 pub(super) fn check_identity(call: &Call, object: &mut Value) -> Result<(), ApiError> {
-    let kind = call.kind;
+    let kind = call.view;
     let (api_version, found) = (text_at(object, "/apiVersion"), text_at(object, "/kind"));
     if (!api_version.is_empty() && api_version != kind.api_version())
         || (!found.is_empty() && found != kind.kind)
@@ -86,25 +87,36 @@ pub(super) fn check_identity(call: &Call, object: &mut Value) -> Result<(), ApiE
 
 /// Normalizes an object. Unknown fields are refused, warned of or dropped, as the call asks.
 pub(super) fn admit_form(call: &Call, object: &mut Value) -> Result<Vec<String>, ApiError> {
-    let Findings { unknown, wrong } = normalize(&type_of(call.kind), object);
+    let Findings { unknown, wrong } = match &call.custom {
+        None => normalize(&type_of(call.view), object),
+        Some(version) => admit_custom(version, object),
+    };
+    let reading = || {
+        let view = call.view;
+        format!("{} in version {:?} cannot be handled as a {}", view.kind, view.version, view.kind)
+    };
     if let Some(first) = wrong.first() {
-        return Err(ApiError::bad_request(format!(
-            "{} in version {:?} cannot be handled as a {}: {first}",
-            call.kind.kind, call.kind.version, call.kind.kind
-        )));
+        return Err(ApiError::bad_request(format!("{}: {first}", reading())));
     }
     let words: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
     match call.parameter("fieldValidation") {
         "Ignore" => Ok(Vec::new()),
-        "Strict" if !words.is_empty() => Err(ApiError::bad_request(format!(
-            "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
-            call.kind.kind,
-            call.kind.version,
-            call.kind.kind,
-            words.join(", ")
-        ))),
+        "Strict" if !words.is_empty() => {
+            Err(ApiError::bad_request(format!("{}: strict decoding error: {}", reading(), words.join(", "))))
+        }
         _ => Ok(words),
     }
+}
+
+/// Brings a custom resource into the form of its version: unknown fields go, defaults come.
+fn admit_custom(version: &Version, object: &mut Value) -> Findings {
+    let mut findings = normalize(&Type::Named("ObjectMeta".into()), &mut object["metadata"]);
+    for path in findings.unknown.iter_mut() {
+        *path = format!("metadata.{path}");
+    }
+    findings.unknown.extend(structural::prune(&version.schema, object));
+    structural::fill(&version.schema, object);
+    findings
 }
 
 /// A namespace that takes new objects.
@@ -131,12 +143,20 @@ pub(super) fn admit_namespace(store: &Store, call: &Call, name: &str) -> Result<
     Ok(())
 }
 
-fn check_valid(kind: &Kind, old: Option<&Value>, object: &Value) -> Result<(), ApiError> {
-    let causes = validate::check(kind, old, object);
+fn check_valid(call: &Call, old: Option<&Value>, object: &Value) -> Result<(), ApiError> {
+    let kind = call.kind;
+    let mut causes = validate::check(kind, old, object);
+    if let Some(version) = &call.custom {
+        causes.extend(validation::check(&version.schema, object));
+    }
+    refuse(kind, object, &causes)
+}
+
+fn refuse(kind: &Kind, object: &Value, causes: &[Cause]) -> Result<(), ApiError> {
     if causes.is_empty() {
         return Ok(());
     }
-    Err(ApiError::invalid(kind, text_at(object, "/metadata/name"), &causes))
+    Err(ApiError::invalid(kind, text_at(object, "/metadata/name"), causes))
 }
 
 /// Stores a new object that was normalized. With `applied` its managedFields are in place.
@@ -148,13 +168,17 @@ pub(super) fn store_new(
 ) -> Result<Arc<Value>, ApiError> {
     let kind = call.kind;
     admit_namespace(store, call, text_at(&object, "/metadata/name"))?;
+    if store.definition(kind).is_some_and(|definition| definition.terminating) {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(ApiError::new(405, "MethodNotAllowed", why));
+    }
     let fields = object["metadata"]["managedFields"].take();
     store.dress_new(kind, &mut object);
     if kind.status && kind.kind != "Node" {
         object.as_object_mut().map(|fields| fields.remove("status"));
     }
     defaults::fill(store, kind, None, &mut object);
-    check_valid(kind, None, &object)?;
+    check_valid(call, None, &object)?;
     rbac::check_escalation(store, &call.user, kind, None, &object)?;
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.remove("managedFields");
@@ -163,23 +187,38 @@ pub(super) fn store_new(
         }
     }
     if !applied {
-        record(&type_of(kind), &Value::Null, &mut object, call, &kubernetes_time(store.now()));
+        record(store, &Value::Null, &mut object, call);
     }
     let name = text_at(&object, "/metadata/name").to_owned();
     if store.read(kind, &call.namespace, &name).is_some() {
         return Err(ApiError::already_exists(kind, &name));
     }
+    admission::admit(store, kind, None, &mut object, call.is_dry_run())?;
     if call.is_dry_run() {
         return Ok(Arc::new(object));
     }
     Ok(store.put(kind, object))
 }
 
-fn record(kind: &Type, old: &Value, new: &mut Value, call: &Call, now: &str) {
-    let api_version = call.kind.api_version();
-    let writer =
-        Writer { manager: call.manager(), api_version: &api_version, subresource: &call.subresource, now };
-    managed::record_update(kind, old, new, &writer);
+/// Records what a call wrote as its manager's.
+fn record(store: &Store, old: &Value, new: &mut Value, call: &Call) {
+    let (api_version, now) = (call.recorded_version(), kubernetes_time(store.now()));
+    let writer = Writer {
+        manager: call.manager(),
+        api_version: &api_version,
+        subresource: &call.subresource,
+        now: &now,
+    };
+    managed::record_update(&store.served(call.kind, reset_of(call)), old, new, &writer);
+}
+
+/// What a write through the call's path leaves as it is.
+pub(super) fn reset_of(call: &Call) -> Reset {
+    match call.subresource.as_str() {
+        "status" => Reset::AllButStatus,
+        _ if call.kind.status => Reset::Status,
+        _ => Reset::Nothing,
+    }
 }
 
 /// Stores a changed object that was normalized. With `applied` its managedFields are in place.
@@ -194,15 +233,20 @@ pub(super) fn store_changed(
     check_preconditions(kind, &call.name, old, &new)?;
     let status = call.subresource == "status";
     store.dress_changed(kind, old, &mut new, status);
-    if !status {
+    if status {
+        if let Some(version) = &call.custom {
+            refuse(kind, &new, &validation::check(&version.schema, &new))?;
+        }
+    } else {
         defaults::fill(store, kind, Some(old), &mut new);
         store.dress_changed(kind, old, &mut new, false);
-        check_valid(kind, Some(old), &new)?;
+        check_valid(call, Some(old), &new)?;
         rbac::check_escalation(store, &call.user, kind, Some(old), &new)?;
     }
     if !applied {
-        record(&type_of(kind), old, &mut new, call, &kubernetes_time(store.now()));
+        record(store, old, &mut new, call);
     }
+    admission::admit(store, kind, Some(old), &mut new, call.is_dry_run())?;
     if call.is_dry_run() {
         return Ok(Arc::new(new));
     }
@@ -230,7 +274,7 @@ pub(super) fn create(server: &ApiServer, call: &Call) -> Result<Reply, ApiError>
         return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
     }
     let warnings = admit_form(call, &mut object)?;
-    let held = store_new(&mut server.store(), call, object, false)?;
+    let held = store_new(&mut server.store(), call, call.kept(object), false)?;
     Ok(Reply::Object { code: 201, value: in_form(server, call, &held), warnings })
 }
 
@@ -243,7 +287,7 @@ pub(super) fn update(server: &ApiServer, call: &Call) -> Result<Reply, ApiError>
         .read(call.kind, &call.namespace, &call.name)
         .cloned()
         .ok_or_else(|| ApiError::not_found(call.kind, &call.name))?;
-    let held = store_changed(&mut store, call, &old, object, false)?;
+    let held = store_changed(&mut store, call, &old, call.kept(object), false)?;
     drop(store);
     Ok(Reply::Object { code: 200, value: in_form(server, call, &held), warnings })
 }

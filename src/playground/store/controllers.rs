@@ -5,20 +5,27 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Deletion, Store, text_at};
-use crate::playground::apply::managed::{Writer, record_update};
+use crate::playground::admission;
+use crate::playground::apply::managed::{Reset, Writer, record_update};
 use crate::playground::clock::kubernetes_time;
-use crate::playground::kinds::{self, Kind};
+use crate::playground::kinds::Kind;
 use crate::playground::objects::{Objects, ObjectsError};
-use crate::playground::schema::type_of;
 
 /// The managers under which the control plane's own writes are recorded.
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 const KUBELET: &str = "kubelet";
 
 impl Store {
+    fn known_kind(&self, object: &Value) -> Result<&'static Kind, ObjectsError> {
+        let (api_version, kind) = (text_at(object, "/apiVersion"), text_at(object, "/kind"));
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        let known = self.kind_named(group, kind);
+        known.ok_or_else(|| ObjectsError::Invalid(format!("no kind {kind} in {api_version}")))
+    }
+
     /// The object as it is held, for a write by a controller.
     fn held_for(&self, object: &Value) -> Result<(&'static Kind, Arc<Value>), ObjectsError> {
-        let kind = known_kind(object)?;
+        let kind = self.known_kind(object)?;
         let namespace = text_at(object, "/metadata/namespace");
         let held =
             self.read(kind, namespace, text_at(object, "/metadata/name")).ok_or(ObjectsError::NotFound)?;
@@ -58,31 +65,30 @@ impl Store {
         };
         let (api_version, now) = (kind.api_version(), kubernetes_time(self.now()));
         let writer = Writer { manager, api_version: &api_version, subresource, now: &now };
-        record_update(&type_of(kind), held, object, &writer);
+        let reset = match (status, kind.status) {
+            (true, _) => Reset::AllButStatus,
+            (false, true) => Reset::Status,
+            (false, false) => Reset::Nothing,
+        };
+        record_update(&self.served(kind, reset), held, object, &writer);
     }
-}
-
-fn known_kind(object: &Value) -> Result<&'static Kind, ObjectsError> {
-    kinds::of_object(object).ok_or_else(|| {
-        ObjectsError::Invalid(format!(
-            "no kind {} in {}",
-            text_at(object, "/kind"),
-            text_at(object, "/apiVersion")
-        ))
-    })
 }
 
 impl Objects for Store {
     fn get(&self, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Arc<Value>> {
-        self.read(kinds::by_kind(group, kind)?, namespace.unwrap_or_default(), name).cloned()
+        self.read(self.kind_named(group, kind)?, namespace.unwrap_or_default(), name).cloned()
+    }
+
+    fn kind_named(&self, group: &str, kind: &str) -> Option<&'static Kind> {
+        Self::kind_named(self, group, kind)
     }
 
     fn list(&self, group: &str, kind: &str, namespace: Option<&str>) -> Vec<Arc<Value>> {
-        kinds::by_kind(group, kind).map(|kind| self.scan(kind, namespace)).unwrap_or_default()
+        self.kind_named(group, kind).map(|kind| self.scan(kind, namespace)).unwrap_or_default()
     }
 
     fn create(&mut self, mut object: Value) -> Result<Arc<Value>, ObjectsError> {
-        let kind = known_kind(&object)?;
+        let kind = self.known_kind(&object)?;
         self.dress_new(kind, &mut object);
         let (namespace, name) = (text_at(&object, "/metadata/namespace"), text_at(&object, "/metadata/name"));
         if name.is_empty() {
@@ -94,6 +100,8 @@ impl Objects for Store {
         if self.read(kind, namespace, name).is_some() {
             return Err(ObjectsError::AlreadyExists);
         }
+        admission::admit(self, kind, None, &mut object, false)
+            .map_err(|error| ObjectsError::Forbidden(error.message))?;
         self.record_controller(kind, &Value::Null, &mut object, false);
         Ok(self.put(kind, object))
     }
@@ -115,7 +123,7 @@ impl Objects for Store {
         uid: Option<&str>,
         grace_seconds: Option<i64>,
     ) -> Result<(), ObjectsError> {
-        let kind = kinds::by_kind(group, kind).ok_or(ObjectsError::NotFound)?;
+        let kind = self.kind_named(group, kind).ok_or(ObjectsError::NotFound)?;
         let namespace = namespace.unwrap_or_default();
         let held = self.read(kind, namespace, name).ok_or(ObjectsError::NotFound)?;
         if uid.is_some_and(|uid| uid != text_at(held, "/metadata/uid")) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Store;
 use crate::model::Timestamp;
 use crate::playground::clock::kubernetes_time;
+use crate::playground::custom;
 use crate::playground::kinds::Kind;
 
 /// The letters of generated names: no vowels and no look-alikes, as Kubernetes chooses them.
@@ -161,6 +162,9 @@ impl Store {
             if kind.kind == "Namespace" {
                 marked["status"]["phase"] = json!("Terminating");
             }
+            if kind.is(custom::GROUP, "CustomResourceDefinition") {
+                mark_definition(&mut marked, &kubernetes_time(now));
+            }
         }
         let finalizer = match deletion.propagation.as_deref() {
             Some("Foreground") => Some("foregroundDeletion"),
@@ -195,6 +199,23 @@ impl Store {
     }
 }
 
+/// A definition waits for its instances, which go first.
+fn mark_definition(definition: &mut Value, now: &str) {
+    let finalizers = &mut definition["metadata"]["finalizers"];
+    match finalizers.as_array_mut() {
+        Some(list) if list.iter().any(|held| held == custom::CLEANUP) => {}
+        Some(list) => list.push(json!(custom::CLEANUP)),
+        None => *finalizers = json!([custom::CLEANUP]),
+    }
+    let condition = json!({"type": "Terminating", "status": "True", "lastTransitionTime": now,
+        "reason": "InstanceDeletionPending", "message":
+        "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"});
+    match definition["status"]["conditions"].as_array_mut() {
+        Some(conditions) => conditions.push(condition),
+        None => definition["status"]["conditions"] = json!([condition]),
+    }
+}
+
 /// The seconds that a pod has to end: none where nothing runs.
 fn pod_grace(pod: &Value, asked: Option<i64>) -> i64 {
     let ended = matches!(text_at(pod, "/status/phase"), "Succeeded" | "Failed");
@@ -208,13 +229,20 @@ fn pod_grace(pod: &Value, asked: Option<i64>) -> i64 {
 /// Whether a write counts in `metadata.generation`.
 fn counts_as_change(kind: &Kind, old: &Value, new: &Value) -> bool {
     match kind.kind {
-        "EndpointSlice" | "PriorityClass" => {
-            let strip = |object: &Value| {
-                let mut object = object.clone();
-                object.as_object_mut().map(|fields| fields.remove("metadata"));
-                object
+        _ if kind.custom || matches!(kind.kind, "EndpointSlice" | "PriorityClass") => {
+            let is_counted = |name: &str| match name {
+                "metadata" | "apiVersion" => false,
+                "status" => !kind.status,
+                _ => true,
             };
-            strip(old) != strip(new)
+            let counted = |object: &Value| -> Vec<(String, Value)> {
+                let fields = object.as_object().into_iter().flatten();
+                fields
+                    .filter(|(name, _)| is_counted(name))
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect()
+            };
+            counted(old) != counted(new)
         }
         "Deployment" => {
             old.get("spec") != new.get("spec")

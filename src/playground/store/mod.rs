@@ -12,18 +12,29 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::kinds::Kind;
+use super::apply::managed::{Reset, Served};
+use super::custom::{self, Definition, Definitions, types};
+use super::kinds::{self, Kind};
+use super::schema::{schema, type_of};
 use crate::model::{ObjectKey, Timestamp};
 use crate::playground::Clock;
 
 pub(crate) use lifecycle::{Deletion, Removal, text_at};
 
-/// How many events a watch can look back. A cluster of some thousand pods writes ten events a pod
-/// while it starts; older watches list anew, as they would after a compaction of etcd.
-const EVENT_LIMIT: usize = 20_000;
+/// How many events a watch can always look back; older watches list anew, as they would after a
+/// compaction of etcd. Each keeps a version of its object, so that a hundred clusters need few.
+const EVENTS_KEPT: usize = 500;
+
+/// How long more events than those are kept: a watch that is served at all is behind by less, even
+/// while thousands of pods start at once.
+const KEPT_FOR: SignedDuration = SignedDuration::from_secs(20);
+
+/// How many events are kept at most.
+const EVENT_LIMIT: usize = 50_000;
 
 /// What happened to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +48,7 @@ pub(crate) enum Change {
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub revision: u64,
+    pub at: Timestamp,
     pub change: Change,
     pub kind: &'static Kind,
     pub object: Arc<Value>,
@@ -59,6 +71,7 @@ pub struct Store {
     /// The newest revision that the log no longer holds.
     compacted: u64,
     changed: Vec<ObjectKey>,
+    definitions: Definitions,
     notice: watch::Sender<u64>,
 }
 
@@ -77,6 +90,7 @@ impl Store {
             log_limit,
             compacted: 1,
             changed: Vec::new(),
+            definitions: Definitions::default(),
             notice: watch::Sender::new(1),
         }
     }
@@ -89,6 +103,35 @@ impl Store {
     /// The resourceVersion of the last write.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The versions in which a kind is served, for records of who owns what.
+    pub(crate) fn served(&self, kind: &Kind, reset: Reset) -> Served<'_> {
+        let own = || vec![(kind.api_version(), schema(), type_of(kind))];
+        let types = match self.definition(kind) {
+            Some(definition) => definition
+                .versions
+                .iter()
+                .map(|version| (version.kind.api_version(), &version.shape, types::root_type()))
+                .collect(),
+            None => own(),
+        };
+        Served { types, reset }
+    }
+
+    /// The definition of a custom kind.
+    pub(crate) fn definition(&self, kind: &Kind) -> Option<&Arc<Definition>> {
+        if kind.custom { self.definitions.by_plural(kind.group, kind.plural) } else { None }
+    }
+
+    /// All custom kinds.
+    pub(crate) fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
+    /// The kind of a group by its name, built in or custom, as its objects are kept.
+    pub(crate) fn kind_named(&self, group: &str, kind: &str) -> Option<&'static Kind> {
+        kinds::by_kind(group, kind).or_else(|| self.definitions.by_kind(group, kind).map(|held| held.kind))
     }
 
     /// The objects that were written or deleted since the last call.
@@ -121,6 +164,40 @@ impl Store {
         }
     }
 
+    /// The objects of a kind as they were at a revision.
+    ///
+    /// # Errors
+    /// The log no longer reaches back so far.
+    pub(crate) fn scan_at(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        revision: u64,
+    ) -> Result<Vec<Arc<Value>>, Compacted> {
+        let key = |object: &Value| {
+            (text_at(object, "/metadata/namespace").to_owned(), text_at(object, "/metadata/name").to_owned())
+        };
+        let held = self.scan(kind, namespace);
+        if revision >= self.revision {
+            return Ok(held);
+        }
+        let mut objects: BTreeMap<(String, String), Arc<Value>> =
+            held.into_iter().map(|object| (key(&object), object)).collect();
+        let mut undone: Vec<&Event> = self.events_after(revision)?.collect();
+        undone.reverse();
+        for event in undone.into_iter().filter(|event| event.kind.same_resource(kind)) {
+            let place = key(&event.object);
+            if namespace.is_some_and(|namespace| namespace != place.0) {
+                continue;
+            }
+            match &event.previous {
+                Some(previous) => drop(objects.insert(place, previous.clone())),
+                None => drop(objects.remove(&place)),
+            }
+        }
+        Ok(objects.into_values().collect())
+    }
+
     /// The events after `revision`, oldest first.
     ///
     /// # Errors
@@ -151,7 +228,14 @@ impl Store {
         let object = Arc::new(object);
         self.objects.entry((kind.group, kind.plural)).or_default().insert(key, object.clone());
         let change = if previous.is_some() { Change::Modified } else { Change::Added };
-        self.record(Event { revision: self.revision, change, kind, object: object.clone(), previous });
+        self.record(Event {
+            revision: self.revision,
+            at: self.now(),
+            change,
+            kind,
+            object: object.clone(),
+            previous,
+        });
         object
     }
 
@@ -165,6 +249,7 @@ impl Store {
         let last = Arc::new(last);
         self.record(Event {
             revision: self.revision,
+            at: self.now(),
             change: Change::Deleted,
             kind,
             object: last.clone(),
@@ -174,6 +259,12 @@ impl Store {
     }
 
     fn record(&mut self, event: Event) {
+        if event.kind.is(custom::GROUP, "CustomResourceDefinition") {
+            match event.change {
+                Change::Deleted => self.definitions.remove(&event.object),
+                _ => self.definitions.put(&event.object),
+            }
+        }
         let namespace = text_at(&event.object, "/metadata/namespace");
         self.changed.push(ObjectKey {
             group: event.kind.group.to_owned(),
@@ -182,12 +273,20 @@ impl Store {
             name: text_at(&event.object, "/metadata/name").to_owned(),
         });
         self.log.push_back(event);
-        while self.log.len() > self.log_limit {
+        while self.log.len() > self.log_limit || self.has_stale_event() {
             if let Some(dropped) = self.log.pop_front() {
                 self.compacted = dropped.revision;
             }
         }
         self.notice.send_replace(self.revision);
+    }
+}
+
+impl Store {
+    /// Whether the oldest event is kept for nobody.
+    fn has_stale_event(&self) -> bool {
+        let is_old = |event: &Event| self.now().duration_since(event.at) > KEPT_FOR;
+        self.log.len() > EVENTS_KEPT && self.log.front().is_some_and(is_old)
     }
 }
 

@@ -1,43 +1,45 @@
 //! Tables, as `kubectl get` prints them.
 
 mod columns;
+mod custom;
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::kinds::Kind;
+use super::request::Call;
 use crate::model::Timestamp;
 
 /// A column: its title, and whether only `-o wide` shows it.
 type Column = (&'static str, bool);
 
-/// The table of some objects of one kind. `include` is what `includeObject` asked for.
+/// The table of some objects of the kind that a call is for.
 pub(crate) fn table(
-    kind: &Kind,
+    call: &Call,
     objects: &[Arc<Value>],
     revision: &str,
     now: Timestamp,
     with_columns: bool,
-    include: &str,
 ) -> Value {
-    let columns: Vec<Value> = columns::columns(kind)
-        .iter()
-        .map(|(title, wide)| {
-            json!({"name": title, "type": "string", "format": if *title == "Name" { "name" } else { "" },
-                "description": "", "priority": i32::from(*wide)})
-        })
-        .collect();
+    let columns: Vec<Value> = match &call.custom {
+        Some(version) => custom::columns(version),
+        None => built_in_columns(call.kind),
+    };
     let rows: Vec<Value> = objects
         .iter()
         .map(|object| {
-            let shown = match include {
-                "Object" => (**object).clone(),
+            let shown = match call.parameter("includeObject") {
+                "Object" => call.shown(object).into_owned(),
                 "None" => Value::Null,
                 _ => json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
                     "metadata": object["metadata"]}),
             };
-            let mut row = json!({"cells": columns::cells(kind, object, now)});
+            let cells = match &call.custom {
+                Some(version) => custom::cells(version, object, now),
+                None => columns::cells(call.kind, object, now),
+            };
+            let mut row = json!({"cells": cells});
             if !shown.is_null() {
                 row["object"] = shown;
             }
@@ -50,6 +52,16 @@ pub(crate) fn table(
         table["columnDefinitions"] = Value::Array(columns);
     }
     table
+}
+
+fn built_in_columns(kind: &Kind) -> Vec<Value> {
+    columns::columns(kind)
+        .iter()
+        .map(|(title, wide)| {
+            json!({"name": title, "type": "string", "format": if *title == "Name" { "name" } else { "" },
+                "description": "", "priority": i32::from(*wide)})
+        })
+        .collect()
 }
 
 /// The time since a moment, in the two largest units that say something (`90s`, `5m12s`, `3d4h`).

@@ -1,8 +1,10 @@
 //! The API server as its clients see it.
 
 mod access;
+mod admission;
 mod apply;
 mod client;
+mod custom;
 mod kubectl;
 mod reads;
 mod writes;

@@ -2,6 +2,7 @@
 //!
 //! Covers what the engine and its users meet; it is not every rule of the real server.
 
+mod definition;
 mod metadata;
 mod policy;
 mod workload;
@@ -16,15 +17,17 @@ use super::status::Cause;
 /// The faults of an object that is about to be stored in place of `old` (or anew).
 pub(crate) fn check(kind: &Kind, old: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = metadata::check(kind, object);
-    let missing = missing_fields(&type_of(kind), object, "");
+    let missing = if kind.custom { Vec::new() } else { missing_fields(&type_of(kind), object, "") };
     causes.extend(missing.into_iter().filter(|field| !field.starts_with("metadata")).map(Cause::required));
     match kind.kind {
+        _ if kind.custom => {}
+        "CustomResourceDefinition" => causes.extend(definition::check(old, object)),
         "Pod" | "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" => {
             causes.extend(workload::check(kind, object));
         }
         _ => causes.extend(policy::check(kind, object)),
     }
-    if let Some(old) = old {
+    if let Some(old) = old.filter(|_| !kind.custom) {
         causes.extend(workload::check_change(kind, old, object));
         causes.extend(policy::check_change(kind, old, object));
     }

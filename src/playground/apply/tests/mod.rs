@@ -1,14 +1,17 @@
+mod lists;
+
 use serde_json::{Value, json};
 
 use super::field_set::FieldSet;
-use super::managed::{ApplyError, Writer, apply, conflict_message, decode, record_update};
+use super::managed::{ApplyError, Reset, Served, Writer, apply, conflict_message, decode, record_update};
 use super::strategic;
-use crate::playground::schema::Type;
+use crate::playground::schema::{Type, schema};
 
 const NOW: &str = "2026-05-01T10:00:00Z";
 
-fn deployment() -> Type {
-    Type::Named("Deployment".into())
+fn deployment() -> Served<'static> {
+    let kind = Type::Named("Deployment".into());
+    Served { types: vec![("apps/v1".to_owned(), schema(), kind)], reset: Reset::Nothing }
 }
 
 fn writer(manager: &str) -> Writer<'_> {
@@ -226,12 +229,12 @@ fn strategic_patches_merge_lists_by_key() {
     ];
     for (containers, expected) in cases {
         let patch = json!({"spec": {"template": {"spec": {"containers": containers}}}});
-        let patched = strategic::patch(&deployment(), &original, &patch).unwrap();
+        let patched = strategic::patch(&Type::Named("Deployment".into()), &original, &patch).unwrap();
         assert_eq!(patched["spec"]["template"]["spec"]["containers"], expected);
     }
     let ordered = json!({"spec": {"template": {"spec": {
         "$setElementOrder/containers": [{"name": "side"}, {"name": "web"}]}}}});
-    let patched = strategic::patch(&deployment(), &original, &ordered).unwrap();
+    let patched = strategic::patch(&Type::Named("Deployment".into()), &original, &ordered).unwrap();
     assert_eq!(patched["spec"]["template"]["spec"]["containers"][0]["name"], "side");
 }
 
