@@ -23,6 +23,7 @@ use crate::model::{Manifest, ObjectKey, Resource};
 use crate::port::cluster::{Answer, Apply, Cluster, ClusterError, Delete, Discovery, Patch};
 
 pub use connect::KubeConnect;
+pub use watch::Rhythm;
 use watch::Watches;
 
 /// The deadline of one request. An API server's own is 60 s; a worker rather asks again than waits
@@ -39,7 +40,12 @@ pub struct KubeCluster {
 impl KubeCluster {
     /// A cluster behind a client. Makes no request.
     pub fn new(client: Client) -> Self {
-        Self { watches: Watches::new(client.clone()), client, schema: openapi::LastRead::default() }
+        Self::with_rhythm(client, Rhythm::default())
+    }
+
+    /// The same, with watches that are renewed at another pace.
+    pub fn with_rhythm(client: Client, rhythm: Rhythm) -> Self {
+        Self { watches: Watches::new(client.clone(), rhythm), client, schema: openapi::LastRead::default() }
     }
 
     async fn send(&self, call: Call<'_>) -> Result<Value, ClusterError> {

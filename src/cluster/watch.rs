@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::api::{Api, DynamicObject};
@@ -11,13 +12,32 @@ use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::model::{Manifest, ObjectKey, Resource};
+use crate::model::{Manifest, ObjectKey, Resource, sha256};
 
 /// The most objects of one page of a list: the API server's own clients ask for as many.
 const PAGE: u32 = 500;
 
 /// So many Jobs that went are remembered, some kilobytes each: more than end between two passes.
 const DEPARTED: usize = 512;
+
+/// How watches are kept from standing still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// After so many seconds the API server ends a watch, and another begins where it ended. One
+    /// that tells nothing for five seconds more, not even a bookmark, is given up: the connection
+    /// may stand though nobody is at its other end.
+    pub watch_secs: u32,
+    /// After so long a kind is listed anew, so that an event which was lost is made good.
+    pub relist: Duration,
+}
+
+impl Default for Rhythm {
+    /// Less than two of the minutes in which an API server sends a bookmark; and ten minutes, in
+    /// which a list costs nothing beside what watches cost.
+    fn default() -> Self {
+        Self { watch_secs: 110, relist: Duration::from_secs(600) }
+    }
+}
 
 type Place = (Option<String>, String);
 
@@ -38,6 +58,7 @@ type Index = Arc<Mutex<BTreeMap<Resource, Followed>>>;
 /// Every watch of a cluster; they end with it.
 pub(super) struct Watches {
     client: kube::Client,
+    rhythm: Rhythm,
     index: Index,
     changed: Arc<Notify>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -56,9 +77,10 @@ fn lock(index: &Index) -> MutexGuard<'_, BTreeMap<Resource, Followed>> {
 }
 
 impl Watches {
-    pub fn new(client: kube::Client) -> Self {
+    pub fn new(client: kube::Client, rhythm: Rhythm) -> Self {
         Self {
             client,
+            rhythm,
             index: Index::default(),
             changed: Arc::new(Notify::new()),
             tasks: Mutex::new(Vec::new()),
@@ -75,6 +97,7 @@ impl Watches {
             let task = tokio::spawn(run(
                 self.client.clone(),
                 resource.clone(),
+                self.rhythm,
                 self.index.clone(),
                 self.changed.clone(),
             ));
@@ -116,7 +139,7 @@ impl Watches {
     }
 }
 
-async fn run(client: kube::Client, resource: Resource, index: Index, changed: Arc<Notify>) {
+async fn run(client: kube::Client, resource: Resource, rhythm: Rhythm, index: Index, changed: Arc<Notify>) {
     let kind = ApiResource {
         group: resource.group.clone(),
         version: resource.version.clone(),
@@ -125,19 +148,30 @@ async fn run(client: kube::Client, resource: Resource, index: Index, changed: Ar
         plural: resource.plural.clone(),
     };
     let api: Api<DynamicObject> = Api::all_with(client, &kind);
-    let config = watcher::Config::default().page_size(PAGE);
-    let mut events = Box::pin(watcher(api, config).default_backoff());
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                if take(&mut lock(&index), &resource, event) {
-                    changed.notify_one();
+    let config = watcher::Config::default().page_size(PAGE).timeout(rhythm.watch_secs);
+    loop {
+        // Begun anew, it lists anew; what is known stays until the list is whole.
+        let events = watcher(api.clone(), config.clone()).default_backoff();
+        let mut events = Box::pin(events.take_until(tokio::time::sleep(spread(&resource, rhythm.relist))));
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    if take(&mut lock(&index), &resource, event) {
+                        changed.notify_one();
+                    }
                 }
+                // The watcher lists anew by itself, ever more slowly.
+                Err(error) => tracing::debug!(kind = %resource.kind, %error, "a watch broke"),
             }
-            // The watcher lists anew by itself, ever more slowly.
-            Err(error) => tracing::debug!(kind = %resource.kind, %error, "a watch broke"),
         }
     }
+}
+
+/// Between three quarters of a time and the whole, so that not all kinds are listed at once.
+fn spread(resource: &Resource, time: Duration) -> Duration {
+    let digest = sha256(format!("{}/{}", resource.group, resource.plural).as_bytes()).to_hex();
+    let share = u32::from_str_radix(&digest[..4], 16).unwrap_or_default();
+    time.mul_f64(0.75 + 0.25 * f64::from(share) / f64::from(0xffff_u32))
 }
 
 /// Takes one event in. Returns whether anybody can see a difference.
