@@ -224,12 +224,12 @@ async fn releases_survive_kills_on_a_control_plane() {
     let Some(plane) = plane else { return };
     // Numbers without a common factor, so that the samples lie at different places.
     for (way, change, step) in [
-        (Way::Rolling, Change::Good, 5),
-        (Way::Rolling, Change::Bad, 5),
-        (Way::Ordinal, Change::Bad, 11),
-        (Way::Recreate, Change::Bad, 11),
-        (Way::Daemon, Change::Bad, 11),
-        (Way::Data, Change::Gone, 7),
+        (Way::Rolling, Change::Good, 7),
+        (Way::Rolling, Change::Bad, 7),
+        (Way::Ordinal, Change::Bad, 17),
+        (Way::Recreate, Change::Bad, 17),
+        (Way::Daemon, Change::Bad, 13),
+        (Way::Data, Change::Gone, 5),
     ] {
         let name = format!("{way:?}-{change:?}").to_lowercase();
         let sample = Sample { worlds: 4, from: step / 2, ..Sample::every(step) };

@@ -21,6 +21,7 @@ pub mod site;
 pub mod stage;
 pub mod stories;
 pub mod watching;
+pub mod weather;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -393,6 +394,11 @@ apiVersion: sluice.dev/v1alpha1
 kind: GrayRelease
 metadata: {name: hasty}
 spec: {strategy: rolling, timeouts: {fault: 3s, progress: 6s, admit: 5s}}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: GrayRelease
+metadata: {name: patient}
+spec: {strategy: rolling, timeouts: {fault: 3s, progress: 5m, admit: 5m}}
 ---
 apiVersion: sluice.dev/v1alpha1
 kind: GrayRelease

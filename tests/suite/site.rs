@@ -16,6 +16,8 @@ use sluice::playground::controllers::PodBehaviour;
 use sluice::playground::{ENGINE_USER, Options, Playground};
 use sluice::port::cluster::{Cluster, ClusterError};
 
+use super::weather::Weather;
+
 type ConnectFn = Arc<dyn Fn() -> Result<Arc<dyn Cluster>, ClusterError> + Send + Sync>;
 
 /// One cluster of a site.
@@ -102,6 +104,21 @@ impl Site {
     /// Clusters that are there already.
     pub fn of(clusters: BTreeMap<String, SiteCluster>) -> Self {
         Self { clusters, access: PLAYGROUND.to_owned(), playground: None }
+    }
+}
+
+impl Site {
+    /// A client as which the engine reaches a cluster of the playground.
+    pub fn engine_client(&self, cluster: &str) -> kube::Client {
+        let mut clusters = self.playground.iter().flat_map(Playground::clusters);
+        clusters.find(|one| one.name() == cluster).expect("there is such a cluster").client(ENGINE_USER)
+    }
+
+    /// Has the engine reach a cluster through weather.
+    pub fn reach_through(&mut self, cluster: &str, weather: &Arc<Weather>) {
+        let weather = weather.clone();
+        let cluster = self.clusters.get_mut(cluster).expect("there is such a cluster");
+        cluster.connect = Arc::new(move || Ok(weather.connect()));
     }
 }
 

@@ -68,6 +68,12 @@ impl Stage {
 
     /// Waits until the course is at its end and nothing moves any more.
     pub async fn until_over(&self, commit: &CommitId) {
+        self.until_there(commit).await;
+        self.settle(self.course).await;
+    }
+
+    /// Waits until the course is at its end, as the engine says.
+    pub async fn until_there(&self, commit: &CommitId) {
         match self.course.change {
             Change::Good => {
                 self.world.until_synced(commit).await;
@@ -77,7 +83,6 @@ impl Stage {
             }
             Change::Gone => self.until_gone(commit).await,
         }
-        self.settle(self.course).await;
     }
 
     /// Agrees to the removal, as often as it takes.
@@ -97,7 +102,7 @@ impl Stage {
                 })
                 .await;
             if !waits {
-                return;
+                break;
             }
             let environment = "dev".parse().unwrap();
             let approve = Command::Approve { environment, part: part.clone(), digest: None };
@@ -106,11 +111,17 @@ impl Stage {
             assert!(begun.elapsed() < LIMIT, "the removal is not done: {:#?}", self.world.status());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        self.world
+            .until_true("nothing of it is left", || async {
+                let left = self.world.cluster("east").list("v1", "PersistentVolumeClaim", &self.world.tenant);
+                left.await.is_empty()
+            })
+            .await;
     }
 
     /// Waits until three passes in a row, each begun when the one before had ended, wrote nothing
     /// and left only ready pods.
-    async fn settle(&self, course: Course) {
+    pub async fn settle(&self, course: Course) {
         let mut quiet = 0;
         for _ in 0..400 {
             let before = self.writes().len();
