@@ -15,6 +15,8 @@ pub mod telemetry;
 
 pub mod definition;
 
+pub mod signature;
+
 pub mod resolve;
 
 pub mod render;

@@ -84,6 +84,8 @@ stories! {
     a_field_owned_elsewhere_is_not_fought_over "elsewhere";
     a_dropped_component_goes_after_the_soak "dropped";
     a_removed_app_goes_and_its_data_stays "removed";
+    f09_rewritten_history_rolls_nothing_back "rewritten";
+    a_tenants_own_repository_goes_its_own_way "ownrepo";
     an_emptied_repository_removes_nothing_unapproved "emptied";
     a_refused_app_keeps_everything "refused";
     apps_move_in_the_order_of_their_dependencies "order";

@@ -43,6 +43,9 @@ stories! {
     a_field_owned_elsewhere_is_not_fought_over: "east";
     a_dropped_component_goes_after_the_soak: "east";
     a_removed_app_goes_and_its_data_stays: "east";
+    f09_rewritten_history_rolls_nothing_back: "east";
+    f10_a_source_that_is_gone_removes_nothing: "east";
+    a_tenants_own_repository_goes_its_own_way: "east";
     an_emptied_repository_removes_nothing_unapproved: "east";
     a_refused_app_keeps_everything: "east";
     apps_move_in_the_order_of_their_dependencies: "east";

@@ -124,6 +124,13 @@ pub enum EnvironmentEvent {
         /// Who.
         by: String,
     },
+    /// Somebody lets a commit be followed that was held.
+    CommitAccepted {
+        /// Its id.
+        commit: String,
+        /// Who.
+        by: String,
+    },
     /// Somebody resumed an app.
     Resumed {
         /// The app.

@@ -186,6 +186,8 @@ impl Accepted {
             EnvironmentEvent::Suspended { app, by } => {
                 self.suspended.insert(app.clone(), by.clone());
             }
+            // Kept for whoever asks later who it was.
+            EnvironmentEvent::CommitAccepted { .. } => {}
             EnvironmentEvent::Resumed { app, .. } => {
                 self.suspended.remove(app);
             }

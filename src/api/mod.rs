@@ -3,6 +3,7 @@
 //! It is served on a Unix socket, whose permissions are the login, and for reads also on a TCP
 //! listener. It decides nothing: it shows the engine's status and hands commands on.
 
+mod hooks;
 mod meter;
 mod routes;
 mod socket;
@@ -20,10 +21,12 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::Handle;
 use crate::engine::environment::RecordError;
 use crate::engine::history;
+use crate::engine::source::RepositoryStatus;
 use crate::model::EnvironmentName;
 use crate::port::ledger::{Ledger, Sequence};
 use crate::telemetry::Metrics;
 
+pub use hooks::{GitHost, Hooks, same_repository};
 pub use meter::Metered;
 use routes::{Door, routes};
 pub use view::{CommandRequest, ErrorView, PlanView, RolloutView, StatusView};
@@ -126,7 +129,9 @@ impl Api {
     /// Brings the metrics up to date; gives them as text.
     fn measure(&self) -> Result<String, MeterError> {
         let source = self.handle.source();
-        self.metrics.source(source.looks, source.problem.is_some());
+        let fails = |repository: &RepositoryStatus| !repository.problems.is_empty();
+        let failing = fails(&source.fleet) || source.tenants.values().any(fails);
+        self.metrics.source(source.fleet.looks, failing);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         self.metrics.clear();
         for (name, status) in self.handle.environments() {

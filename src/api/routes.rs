@@ -108,11 +108,11 @@ impl From<CommandError> for Refusal {
 
 async fn ready(State(api): State<Arc<Api>>) -> Result<&'static str, Refusal> {
     // An engine that has read its ledger heals, with or without Git.
-    let source = api.handle.source();
-    if !api.handle.environments().is_empty() || (source.looks > 0 && source.problem.is_none()) {
+    let source = api.handle.source().fleet;
+    if !api.handle.environments().is_empty() || (source.looks > 0 && source.problems.is_empty()) {
         return Ok("ready\n");
     }
-    let reason = source.problem.unwrap_or_else(|| "the repository was not read yet".to_owned());
+    let reason = source.problem().unwrap_or_else(|| "the repository was not read yet".to_owned());
     Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "notReady", reason))
 }
 

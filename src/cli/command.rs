@@ -10,7 +10,8 @@ use super::failure::{Exit, Failure};
 use crate::api::StatusView;
 use crate::definition::nearest;
 use crate::engine::command::Command;
-use crate::model::{AppKey, EnvironmentName};
+use crate::engine::source::SourceStatus;
+use crate::model::{AppKey, EnvironmentName, TenantName};
 
 /// How long `sync` waits for the look: as long as a slow fetch takes before it is given up.
 const LOOK: Duration = Duration::from_secs(60);
@@ -22,9 +23,12 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// The engine does not answer, or can't read the repository.
-pub fn sync(args: &args::Client, console: &mut Console) -> Result<(), Failure> {
-    let client = Client::new(args)?;
-    let before = client.status()?.source.looks;
+pub fn sync(args: &args::Sync, console: &mut Console) -> Result<(), Failure> {
+    let client = Client::new(&args.client)?;
+    let before = client.status()?.source;
+    if let Some(commit) = &args.accept {
+        give(&client, Command::Accept { commit: commit.clone() }, console)?;
+    }
     match client.command(Command::Sync {}) {
         Ok(_) => {}
         // Before Git was read for the first time there is nobody else to ask.
@@ -34,15 +38,15 @@ pub fn sync(args: &args::Client, console: &mut Console) -> Result<(), Failure> {
     let end = Instant::now() + LOOK;
     loop {
         let status = client.status()?;
-        if status.source.looks > before {
-            if let Some(problem) = status.source.problem {
+        if has_looked(&before, &status.source) {
+            if let Some(problem) = status.source.fleet.problem() {
                 return Err(Failure::world("the repository can't be read").because(problem));
             }
             if is_taken_in(&status) {
-                for (branch, commit) in &status.source.heads {
+                for (branch, commit) in &status.source.fleet.heads {
                     console.line(format!("{branch} {commit}"))?;
                 }
-                return Ok(());
+                return tenants(&status.source, console);
             }
         }
         if Instant::now() >= end {
@@ -52,12 +56,43 @@ pub fn sync(args: &args::Client, console: &mut Console) -> Result<(), Failure> {
     }
 }
 
+/// Whether every repository was looked at since.
+fn has_looked(before: &SourceStatus, now: &SourceStatus) -> bool {
+    let looks =
+        |status: &SourceStatus, tenant: &TenantName| status.tenants.get(tenant).map_or(0, |it| it.looks);
+    now.fleet.looks > before.fleet.looks
+        && now.tenants.keys().all(|tenant| looks(now, tenant) > looks(before, tenant))
+}
+
+/// Prints the heads of tenants' own repositories. One that can't be read is said and is no failure of
+/// the others.
+fn tenants(status: &SourceStatus, console: &mut Console) -> Result<(), Failure> {
+    let mut failed = None;
+    for (tenant, repository) in &status.tenants {
+        for (branch, commit) in &repository.heads {
+            console.line(format!("{tenant} {branch} {commit}"))?;
+        }
+        if let Some(problem) = repository.problem() {
+            failed.get_or_insert_with(|| {
+                Failure::world(format!("the repository of {tenant} can't be read")).because(problem)
+            });
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
 /// Whether every environment works on heads as they were last read.
 fn is_taken_in(status: &StatusView) -> bool {
-    let heads: Vec<_> = status.source.heads.values().collect();
+    let heads: Vec<_> = status.source.fleet.heads.values().collect();
     let revisions = status.environments.values().map(|environment| environment.revision.as_ref());
     revisions.into_iter().all(|revision| {
-        revision.is_some_and(|revision| heads.contains(&&revision.branch) && heads.contains(&&revision.trunk))
+        revision.is_some_and(|revision| {
+            let own = revision.sources.iter().all(|(tenant, commit)| {
+                let known = status.source.tenants.get(tenant);
+                known.is_none_or(|repository| repository.heads.values().any(|head| head == commit))
+            });
+            own && heads.contains(&&revision.branch) && heads.contains(&&revision.trunk)
+        })
     })
 }
 

@@ -12,15 +12,15 @@ use super::console::Console;
 use super::failure::{Exit, Failure};
 use super::folder::Folder;
 use super::settings;
-use crate::api::{Api, ApiError, Metered};
+use crate::api::{Api, ApiError, Hooks, Metered};
 use crate::artifact::Keys;
 use crate::clock::SystemClock;
 use crate::cluster::KubeConnect;
 use crate::engine::environment::Sync;
 use crate::engine::{Engine, EngineError, Handle, Parts};
 use crate::git::{
-    FetchLimits, LocalWatch, Poll, RepositoryUrl, SshOptions, Store, StoreOptions, UrlPolicy, Wake,
-    watch_repository,
+    FetchLimits, LocalWatch, Poll, RepositoryUrl, SshOptions, Store, StoreOptions, TenantSources, UrlPolicy,
+    Wake, watch_repository,
 };
 use crate::ledger::LocalLedger;
 use crate::model::EnvironmentName;
@@ -88,6 +88,7 @@ async fn serve(settings: &ProcessSettings) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let process = process(settings, None, None)?;
     let (handle, stop) = (process.engine.handle(), CancellationToken::new());
+    serve_hooks(settings, &handle, &stop).await?;
     let api = Api::new(handle, process.ledger.clone(), process.metrics.clone());
     let serving =
         api.serve(&settings.socket_path(), settings.listen.value, stop.clone()).await.map_err(|error| {
@@ -125,6 +126,27 @@ async fn serve(settings: &ProcessSettings) -> Result<(), Failure> {
     };
     finish(ended)?;
     Err(Failure::world("the engine has ended by itself"))
+}
+
+/// Serves webhooks, where the settings say so.
+async fn serve_hooks(
+    settings: &ProcessSettings,
+    handle: &Handle,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
+    let Some(address) = settings.hooks_listen.value else { return Ok(()) };
+    let Some(secrets) = settings.hook_secrets.value.clone() else {
+        let failure = Failure::usage("webhooks are to be served and there is no folder of their secrets");
+        return Err(failure.help("name it with --hook-secrets"));
+    };
+    let fleet = settings.repository.value.clone().unwrap_or_default();
+    let hooks = Hooks { handle: handle.clone(), fleet, secrets, clock: Arc::new(SystemClock) };
+    let bound = hooks
+        .serve(address, stop.clone())
+        .await
+        .map_err(|error| Failure::world("webhooks can't be served").because(error))?;
+    tracing::info!(address = %bound, "webhooks are served");
+    Ok(())
 }
 
 fn finish(ended: Result<Result<(), EngineError>, tokio::task::JoinError>) -> Result<(), Failure> {
@@ -171,8 +193,10 @@ async fn steady(handle: &Handle, console: &mut Console) -> Result<(), Failure> {
     loop {
         changes.mark_unchanged();
         let source = handle.source();
-        if let Some(problem) = source.problem {
-            return Err(Failure::world("the repository can't be read").because(problem));
+        for repository in std::iter::once(&source.fleet).chain(source.tenants.values()) {
+            if let Some(problem) = repository.problem() {
+                return Err(Failure::world("the repository can't be read").because(problem));
+            }
         }
         let environments = handle.environments();
         for (name, status) in &environments {
@@ -185,7 +209,8 @@ async fn steady(handle: &Handle, console: &mut Console) -> Result<(), Failure> {
                 }
             }
         }
-        let known = source.looks > 0 && !environments.is_empty();
+        let is_read = source.fleet.looks > 0 && source.tenants.values().all(|tenant| tenant.looks > 0);
+        let known = is_read && !environments.is_empty();
         if known && environments.values().all(|status| status.stands_still()) {
             return Ok(());
         }
@@ -264,6 +289,8 @@ fn process(
         repository,
         trunk,
         only,
+        sources: Arc::new(tenant_sources(settings)),
+        signers: settings.signers_file.value.clone(),
         poll: Poll::new(settings.poll_interval.value, seed),
         wake,
     });
@@ -309,6 +336,17 @@ fn store(
             Failure::world("the store of the repository can't be opened").because(error).help(STATE_HELP)
         })?;
     Ok((store, watch))
+}
+
+fn tenant_sources(settings: &ProcessSettings) -> TenantSources {
+    let allowed = settings.allow_loopback.value;
+    TenantSources {
+        stores: settings.sources_folder(),
+        credentials: settings.tenant_credentials.value.clone(),
+        known_hosts: settings.known_hosts_file.value.clone(),
+        options: StoreOptions { credentials: None, ssh: None, ..store_options(settings) },
+        policy: UrlPolicy { local_paths: allowed, machine_hosts: allowed, plain_http: allowed },
+    }
 }
 
 fn store_options(settings: &ProcessSettings) -> StoreOptions {

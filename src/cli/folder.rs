@@ -10,8 +10,10 @@ use super::fleet::Fleet;
 use crate::git;
 use crate::model::{CommitId, EnvironmentName, Timestamp, sha256};
 use crate::port::{
-    CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError, TreeLimits,
+    Ancestry, CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError,
+    TreeLimits,
 };
+use crate::signature::SignedCommit;
 
 /// A folder as it was read.
 pub struct Folder {
@@ -91,5 +93,27 @@ impl Repository for Folder {
             time: Timestamp::UNIX_EPOCH,
             parents: Vec::new(),
         })
+    }
+
+    fn followed(&self, _: &str) -> Result<Option<CommitId>, RepositoryError> {
+        Ok(None)
+    }
+
+    fn follow(&self, _: &str, _: &CommitId) -> Result<(), RepositoryError> {
+        Ok(())
+    }
+
+    fn commits_since(
+        &self,
+        head: &CommitId,
+        _: Option<&CommitId>,
+        _: Ancestry,
+        _: usize,
+    ) -> Result<Option<Vec<CommitId>>, RepositoryError> {
+        Ok(Some(vec![head.clone()]))
+    }
+
+    fn signed(&self, _: &CommitId) -> Result<SignedCommit, RepositoryError> {
+        Ok(SignedCommit { signature: None, payload: Vec::new(), time: Timestamp::UNIX_EPOCH })
     }
 }

@@ -10,6 +10,7 @@ use super::health;
 use crate::api::StatusView;
 use crate::definition::nearest;
 use crate::engine::environment::{AppStatus, EnvironmentStatus, MoveStatus, Sync};
+use crate::engine::source::{ProblemKind, SourceStatus};
 use crate::model::{AppKey, EnvironmentName, MoveKey};
 use crate::rollout::ComponentReport;
 
@@ -155,11 +156,33 @@ fn sync(sync: Sync, console: &Console) -> String {
     console.paint(paint, &format!("{sync:?}"))
 }
 
+/// Why something that Git says is not in force, since when, and what comes next.
+fn source_notes(source: &SourceStatus) -> Vec<String> {
+    let fleet = std::iter::once(("the repository".to_owned(), &source.fleet));
+    let tenants = source.tenants.iter();
+    let tenants = tenants.map(|(tenant, repository)| (format!("the repository of {tenant}"), repository));
+    let mut notes = Vec::new();
+    for (name, repository) in fleet.chain(tenants) {
+        for problem in &repository.problems {
+            let since = super::rollout::moment(problem.since);
+            let next = match (problem.kind, repository.next_look) {
+                (ProblemKind::Unreachable | ProblemKind::Misconfigured, Some(next)) => {
+                    format!(", tried again at {}", super::rollout::moment(next))
+                }
+                _ => String::new(),
+            };
+            let (kind, message) = (problem.kind, &problem.message);
+            notes.push(format!("{name}: {kind:?} since {since}{next}: {message}"));
+        }
+    }
+    notes
+}
+
 /// What else a person should know, on standard error.
 fn notes(view: &StatusView, console: &mut Console) -> Result<(), Failure> {
     let mut notes: BTreeMap<String, ()> = BTreeMap::new();
-    if let Some(problem) = &view.source.problem {
-        notes.insert(format!("the repository can't be read: {problem}"), ());
+    for note in source_notes(&view.source) {
+        notes.insert(note, ());
     }
     for (name, status) in &view.environments {
         for (cluster, status) in status.clusters.iter().filter(|(_, status)| !status.reachable) {

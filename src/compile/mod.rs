@@ -10,6 +10,7 @@ mod app;
 mod cache;
 mod definitions;
 mod desired;
+mod fleet;
 mod lookup;
 mod material;
 mod platform;
@@ -69,6 +70,10 @@ pub fn compile_with(
     };
     let ground = platform::ground(platform, environment, facts, &mut diagnostics);
     state.hidden.platform |= !ground.sound;
+    // A tenant's own repository that was not read: what it defines is unknown.
+    let unread = ground.fleet.iter().flat_map(|fleet| &fleet.sources).map(|source| &source.tenant);
+    let unread = unread.filter(|tenant| !state.revision.sources.contains_key(*tenant)).cloned();
+    state.hidden.tenants.extend(unread);
     state.clusters =
         ground.lands.iter().map(|(name, land)| (name.clone(), land.cluster.access.clone())).collect();
     state.calendar = calendar(&ground);

@@ -174,6 +174,7 @@ pub(super) fn ground<'a>(
     clusters(&mut ground, platform, &fleet.value, diagnostics);
     tenants(&mut ground, platform, diagnostics);
     contested(&mut ground, diagnostics);
+    diagnostics.extend(super::fleet::check(&fleet, platform));
     ground.fleet = Some(fleet.value);
     ground.base = base(&ground, platform);
     ground

@@ -36,7 +36,10 @@ pub use container::{
     Container, ContainerPort, EnvSource, EnvValue, Mount, Probe, ProbeCheck, Probes, Resources, Security,
 };
 pub use envelope::{Definition, Metadata, parse};
-pub use fleet::{DeletionBudget, Environment, Fleet, Healing, ImagePolicy, Policy, User};
+pub use fleet::{
+    CommitSignatures, DeletionBudget, Environment, Fleet, ForcePush, Healing, ImagePolicy, Policy,
+    TenantSource, User,
+};
 pub use gray_release::{GrayRelease, Rollback, Scope, Strategy, Timeouts};
 pub use kind::{Kind, UnknownKind};
 pub use lift::lift;

@@ -9,7 +9,8 @@ macro_rules! codes {
     ($($code:ident $title:literal $explanation:literal;)*) => {
         /// The code of a diagnostic. S01: the tree; S02: YAML; S03: the shape of a definition; S04:
         /// variables, overrides, references; S05: checks over the whole commit; S06: rendering and
-        /// manifests; S07: secrets; S08: plans.
+        /// manifests; S07: secrets; S08: plans;
+        /// S09: webhooks.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Code {
             $(
@@ -101,6 +102,10 @@ codes! {
         "The gray release of an app spans its clusters, so an override by cluster can't change it.";
     S0410 "pods that can't be split over clusters"
         "`placement.replicas.split` gives each cluster its share of an app's pods by `weights`. One of the app's clusters needs a weight, and the pods must be counted by the app's own definition.";
+    S0411 "a tenant's own repository"
+        "A tenant named under `sources` has its files in the repository that stands there, one for each tenant; what the fleet repository holds under `tenants/<tenant>/` is then not looked at. Take one of the two away.";
+    S0412 "a signing key that can't be used"
+        "Signing keys are public keys of SSH in one line as in `authorized_keys`. A key that can't be read counts for nobody, so that commits signed with it are refused.";
     S0501 "two owners of one object"
         "Two definitions render the same object of one cluster. Rename one: ownership never goes to and fro.";
     S0502 "a port is taken or out of range"
@@ -173,6 +178,12 @@ codes! {
         "Values of a Secret are encrypted with `sops --encrypt`; plain text is refused and never shown.";
     S0702 "a secret without the data of SOPS"
         "The document must carry the field `sops` that `sops` writes; it names the keys that can open it.";
+    S0901 "a webhook that is not signed as agreed"
+        "A delivery counts only once, and only if it is signed with the secret that stands in the folder of `--hook-secrets`, in the file called as the path: `github`, `gitlab`, `gitea` or `generic`. The engine's log says what was wrong. Compare the secret at the Git host with the file (at least 16 characters on a line of its own).";
+    S0902 "a webhook that can't be read"
+        "The body is JSON in the form of the Git host whose path it was sent to, with the content type `application/json`. The message says what was met.";
+    S0903 "a webhook that is too big"
+        "Nothing but the repository's address is used of a delivery. Let the Git host send pushes alone.";
 }
 
 impl Code {

@@ -12,6 +12,11 @@ use crate::model::{AppKey, EnvironmentName, PartDigest, PartKey, RolloutId};
 pub enum Command {
     /// Look at Git and at every cluster now.
     Sync {},
+    /// Follow a commit that is held because history was rewritten or nothing would be left.
+    Accept {
+        /// The beginning of its id.
+        commit: String,
+    },
     /// Write nothing of an app until it is resumed.
     Suspend {
         /// The app.
@@ -70,7 +75,7 @@ impl Command {
             | Command::Hold { environment, .. }
             | Command::Unhold { environment, .. } => environment.as_ref(),
             Command::Approve { environment, .. } => Some(environment),
-            Command::Sync {} | Command::Abort { .. } | Command::Retry { .. } => None,
+            Command::Sync {} | Command::Accept { .. } | Command::Abort { .. } | Command::Retry { .. } => None,
         }
     }
 }

@@ -219,6 +219,11 @@ fn entry(
             entry.message = part.to_string();
             "approved"
         }
+        EnvironmentEvent::CommitAccepted { commit, by } => {
+            entry.commit = CommitId::new(commit.as_str()).ok();
+            entry.by = Some(by.clone());
+            "commitAccepted"
+        }
         EnvironmentEvent::Held { app, by, .. } => by_person(&mut entry, app, by, "held"),
         EnvironmentEvent::Unheld { app, by } => by_person(&mut entry, app, by, "unheld"),
         EnvironmentEvent::Suspended { app, by } => by_person(&mut entry, app, by, "suspended"),
@@ -297,7 +302,11 @@ fn rollout(entry: &mut Entry, start: &RolloutStart) {
     entry.rollout = Some(start.id.clone());
     entry.part = Some(start.part.key.clone());
     entry.app = app_of(&start.part.key);
-    entry.commit = start.revision.as_ref().map(|revision| revision.branch.clone());
+    // The commit of the repository that holds the app: the tenant's own where it has one.
+    let tenant = entry.app.as_ref().map(|app| &app.tenant);
+    entry.commit = start.revision.as_ref().map(|revision| {
+        tenant.and_then(|tenant| revision.sources.get(tenant)).unwrap_or(&revision.branch).clone()
+    });
 }
 
 fn app_of(key: &PartKey) -> Option<AppKey> {

@@ -12,6 +12,7 @@ pub mod state;
 pub mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,17 +24,17 @@ use tokio_util::task::TaskTracker;
 use crate::artifact::Keys;
 use crate::definition::Access;
 use crate::git::{Poll, Wake};
-use crate::model::{ClusterName, EnvironmentName};
-use crate::port::Repository;
+use crate::model::{ClusterName, CommitId, EnvironmentName, Revision};
 use crate::port::clock::Clock;
 use crate::port::cluster::Connect;
 use crate::port::ledger::{Epoch, Ledger, LedgerError};
+use crate::port::{Repository, Sources};
 use command::{Answer, Command, CommandError};
 use comparison::{Comparison, LiveDifferences, Selection};
 use environment::{
     Environment, EnvironmentStatus, Message, Ports, RecordError, Snapshot, SourceRevision, Task, Workers,
 };
-use source::{Source, SourceStatus};
+use source::{Bells, Source, SourceParts, SourceStatus};
 
 /// So many messages may wait for an environment. A worker that finds it full waits itself, which
 /// slows its cluster's reports and nothing else.
@@ -60,6 +61,10 @@ pub struct Parts {
     pub trunk: String,
     /// The one environment that is worked on; none = all.
     pub only: Option<EnvironmentName>,
+    /// Opens tenants' own repositories.
+    pub sources: Arc<dyn Sources>,
+    /// The file of keys that may sign commits, held by the operator; without it those in Git count.
+    pub signers: Option<PathBuf>,
     /// When to look at Git.
     pub poll: Poll,
     /// Raised by whoever sees that Git has changed.
@@ -89,7 +94,7 @@ pub struct Handle {
 struct Inner {
     environments: Mutex<BTreeMap<EnvironmentName, Seat>>,
     source: watch::Receiver<SourceStatus>,
-    wake: Wake,
+    bells: Arc<Bells>,
     changed: watch::Sender<u64>,
     connect: Arc<dyn Connect>,
     keys: Arc<Keys>,
@@ -118,9 +123,32 @@ impl Handle {
         self.inner.changed.subscribe()
     }
 
-    /// Looks at Git now.
+    /// Looks at Git now, at every repository.
     pub fn wake(&self) {
-        self.inner.wake.wake();
+        self.inner.bells.ring_all();
+    }
+
+    /// The wake-ups of single repositories.
+    pub fn bells(&self) -> &Bells {
+        &self.inner.bells
+    }
+
+    /// Lets a held commit be followed that the status names; gives all of its id.
+    fn accept(&self, named: &str) -> Result<CommitId, CommandError> {
+        let mut held = self.source().held(named).into_iter();
+        match (held.next(), held.next()) {
+            (Some(commit), None) => {
+                self.inner.bells.accept(&commit);
+                Ok(commit)
+            }
+            (Some(_), Some(_)) => {
+                Err(CommandError::Refused(format!("several held commits begin with `{named}`")))
+            }
+            (None, _) => {
+                let message = format!("no commit `{named}` is held: `sluice status` names those that are");
+                Err(CommandError::NotFound(message))
+            }
+        }
     }
 
     /// What an environment accepted and has planned, at one moment.
@@ -159,9 +187,17 @@ impl Handle {
     /// # Errors
     /// No environment knows what it names, or the first that refuses says why.
     pub async fn command(&self, command: &Command, by: &str) -> Result<Answer, CommandError> {
-        if matches!(command, Command::Sync {}) {
-            self.wake();
+        let mut command = command.clone();
+        match &mut command {
+            Command::Sync {} => self.wake(),
+            Command::Accept { commit } => {
+                let whole = self.accept(commit)?;
+                whole.as_str().clone_into(commit);
+                tracing::warn!(commit, by, "a person lets a held commit be followed");
+            }
+            _ => {}
         }
+        let command = &command;
         let seats: Vec<(EnvironmentName, Seat)> = {
             let seats = self.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
             let meant = |name: &&EnvironmentName| command.environment().is_none_or(|meant| meant == *name);
@@ -190,7 +226,13 @@ impl Handle {
         match (messages.is_empty(), refusal) {
             (false, _) => Ok(Answer { message: messages.join("\n"), environments }),
             (true, Some(error)) => Err(error),
-            (true, None) => Err(CommandError::NotFound("there is no such environment".to_owned())),
+            (true, None) => match command {
+                // Nothing was ever in force: nobody keeps the record, and the commit is followed.
+                Command::Accept { commit } => {
+                    Ok(Answer { message: format!("{commit} is followed"), environments })
+                }
+                _ => Err(CommandError::NotFound("there is no such environment".to_owned())),
+            },
         }
     }
 }
@@ -199,19 +241,19 @@ impl Handle {
 pub struct Engine {
     parts: Parts,
     handle: Handle,
-    source: Source,
+    source: watch::Sender<SourceStatus>,
     changed: watch::Sender<u64>,
 }
 
 impl Engine {
     /// An engine of these parts. Nothing runs yet.
     pub fn new(parts: Parts) -> Self {
-        let source = Source::new(parts.repository.clone(), parts.trunk.clone(), parts.only.clone());
+        let (source, status) = watch::channel(SourceStatus::default());
         let (changed, _) = watch::channel(0);
         let inner = Inner {
             environments: Mutex::new(BTreeMap::new()),
-            source: source.status(),
-            wake: parts.wake.clone(),
+            source: status,
+            bells: Arc::new(Bells::new(parts.wake.clone())),
             changed: changed.clone(),
             connect: parts.connect.clone(),
             keys: parts.keys.clone(),
@@ -242,8 +284,10 @@ impl Engine {
         let staff = Staff { parts: Arc::new(parts), epoch, stop: stop.clone(), changed, workers };
         let only = staff.parts.only.clone();
         let is_meant = |name: &EnvironmentName| only.as_ref().is_none_or(|only| only == name);
+        let mut anchors = BTreeMap::new();
         for name in known.into_iter().filter(is_meant) {
-            staff.seat(&handle, &name, &mut loops).await?;
+            let planned = staff.seat(&handle, &name, &mut loops).await?;
+            anchors.extend(planned.map(|revision| (name, revision)));
         }
         let (news, mut arrivals) = mpsc::unbounded_channel::<(EnvironmentName, SourceRevision)>();
         // A look that brings nothing new may bring a problem: who waits is told of it too.
@@ -254,7 +298,7 @@ impl Engine {
             }
         });
         let source_stop = stop.clone();
-        let (poll, wake) = (staff.parts.poll.clone(), staff.parts.wake.clone());
+        let source = Source::new(staff.source_parts(anchors), handle.inner.bells.clone(), source);
         let changed = staff.changed.clone();
         loops.spawn(async move {
             let tell = move |name, revision| {
@@ -262,7 +306,7 @@ impl Engine {
                 let _ = news.send((name, revision));
                 changed.send_modify(|count| *count += 1);
             };
-            source.run(poll, wake, source_stop, tell).await;
+            source.run(source_stop, tell).await;
             Ok(())
         });
         loop {
@@ -338,16 +382,31 @@ struct Staff {
 }
 
 impl Staff {
-    /// Starts the loop of an environment, unless it runs. Only the engine's own loop calls it.
+    fn source_parts(&self, anchors: BTreeMap<EnvironmentName, Revision>) -> SourceParts {
+        let parts = &self.parts;
+        SourceParts {
+            repository: parts.repository.clone(),
+            trunk: parts.trunk.clone(),
+            only: parts.only.clone(),
+            sources: parts.sources.clone(),
+            signers: parts.signers.clone(),
+            clock: parts.clock.clone(),
+            poll: parts.poll.clone(),
+            anchors,
+        }
+    }
+
+    /// Starts the loop of an environment, unless it runs. Only the engine's own loop calls it. Gives
+    /// the revision that it planned last.
     async fn seat(
         &self,
         handle: &Handle,
         name: &EnvironmentName,
         loops: &mut JoinSet<Result<(), EngineError>>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<Revision>, EngineError> {
         let seats = || handle.inner.environments.lock().unwrap_or_else(PoisonError::into_inner);
         if seats().contains_key(name) {
-            return Ok(());
+            return Ok(None);
         }
         let (messages, inbox) = mpsc::channel(MESSAGES);
         let ports = Ports {
@@ -360,6 +419,7 @@ impl Staff {
         let of = name.clone();
         let opened = tokio::task::spawn_blocking(move || Environment::open(of, ports)).await;
         let environment = opened.map_err(|_| EngineError::Loop)?.map_err(failed)?;
+        let planned = environment.accepted().plan.as_ref().map(|plan| plan.revision.clone());
         let status = environment.status();
         let (mut news, changed) = (status.clone(), self.changed.clone());
         let (stop, of) = (self.stop.clone(), name.clone());
@@ -372,7 +432,7 @@ impl Staff {
             }
         });
         seats().insert(name.clone(), Seat { messages, status });
-        Ok(())
+        Ok(planned)
     }
 
     /// What starts and ends the workers of an environment's clusters.

@@ -15,6 +15,8 @@ const TOKEN_USER: &str = "x-access-token";
 pub struct Credentials {
     user: String,
     password: String,
+    /// The only host that they are for, in lower case.
+    host: Option<String>,
 }
 
 /// Why credentials can't be read. No message holds what stands in the file.
@@ -24,7 +26,7 @@ pub enum CredentialsError {
     #[error("the file can't be read")]
     Unreadable(#[source] std::io::Error),
     /// A line has another form.
-    #[error("line {0} is none of `username=`, `password=`, `token=`")]
+    #[error("line {0} is none of `username=`, `password=`, `token=`, `host=`")]
     Line(usize),
     /// Neither is there.
     #[error("the file needs `token=`, or `username=` and `password=`")]
@@ -32,7 +34,8 @@ pub enum CredentialsError {
 }
 
 impl Credentials {
-    /// Reads a file of `token=...`, or of `username=...` and `password=...`, a line each.
+    /// Reads a file of `token=...`, or of `username=...` and `password=...`, a line each, and
+    /// `host=...` where they are for that host alone.
     ///
     /// # Errors
     /// The file can't be read or has another form.
@@ -45,20 +48,30 @@ impl Credentials {
     /// # Errors
     /// It has another form.
     pub fn parse(text: &str) -> Result<Self, CredentialsError> {
-        let (mut user, mut password, mut token) = (None, None, None);
+        let (mut user, mut password, mut token, mut host) = (None, None, None, None);
         for (index, line) in text.lines().enumerate() {
             match line.trim_end_matches('\r').split_once('=') {
                 Some(("username", value)) => user = Some(value),
                 Some(("password", value)) => password = Some(value),
                 Some(("token", value)) => token = Some(value),
+                Some(("host", value)) => host = Some(value.to_ascii_lowercase()),
                 None if line.trim().is_empty() => {}
                 _ => return Err(CredentialsError::Line(index + 1)),
             }
         }
-        match (user, password, token) {
-            (user, None, Some(token)) => Ok(Self::new(user.unwrap_or(TOKEN_USER), token)),
-            (Some(user), Some(password), None) => Ok(Self::new(user, password)),
-            _ => Err(CredentialsError::Incomplete),
+        let (user, password) = match (user, password, token) {
+            (user, None, Some(token)) => (user.unwrap_or(TOKEN_USER), token),
+            (Some(user), Some(password), None) => (user, password),
+            _ => return Err(CredentialsError::Incomplete),
+        };
+        Ok(Self { user: user.to_owned(), password: password.to_owned(), host })
+    }
+
+    /// Whether they may be sent to a host. Those of a tenant must say which host they are for.
+    pub(super) fn is_for(&self, host: &str, of_tenant: bool) -> bool {
+        match &self.host {
+            Some(own) => own.eq_ignore_ascii_case(host),
+            None => !of_tenant,
         }
     }
 
@@ -71,10 +84,6 @@ impl Credentials {
             path: path.display().to_string(),
             source: source.into(),
         })
-    }
-
-    fn new(user: &str, password: &str) -> Self {
-        Self { user: user.to_owned(), password: password.to_owned() }
     }
 
     /// The value of the header, marked so that no log shows it.

@@ -28,6 +28,7 @@ pub(super) struct Session<'a> {
     pub(super) url: &'a Url,
     pub(super) machine_hosts: bool,
     pub(super) credentials: Option<&'a Path>,
+    pub(super) tenant_credentials: bool,
     pub(super) certificates: Option<&'a Path>,
     pub(super) limits: FetchLimits,
     pub(super) remote: &'a str,
@@ -135,7 +136,18 @@ impl Session<'_> {
     }
 
     fn read_credentials(&self) -> Result<Option<Credentials>, FetchError> {
-        self.credentials.map(Credentials::read_for_fetch).transpose()
+        let Some(path) = self.credentials else { return Ok(None) };
+        if self.tenant_credentials && !path.exists() {
+            return Ok(None);
+        }
+        let credentials = Credentials::read_for_fetch(path)?;
+        let host = self.url.host_str().unwrap_or_default();
+        // Whoever may name a repository must not have the credentials of another sent to it.
+        if credentials.is_for(host, self.tenant_credentials) {
+            return Ok(Some(credentials));
+        }
+        let needs = format!("a line `host={host}` in its credentials file");
+        Err(FetchError::Unready { remote: self.remote.to_owned(), needs })
     }
 
     /// Sends a request and looks at the head of the answer.

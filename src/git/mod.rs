@@ -10,6 +10,7 @@
 
 mod credentials;
 mod directory;
+mod history;
 mod http;
 mod local;
 mod names;
@@ -21,6 +22,7 @@ mod packet;
 mod reader;
 mod ssh;
 mod store;
+mod tenants;
 mod url;
 mod watch;
 mod write;
@@ -29,6 +31,7 @@ pub use credentials::{Credentials, CredentialsError};
 pub use directory::read_directory;
 pub use ssh::SshOptions;
 pub use store::{FetchLimits, Store, StoreOptions};
+pub use tenants::TenantSources;
 pub use url::{RepositoryUrl, UrlError, UrlPolicy};
 pub use watch::{LocalWatch, Poll, Wake, WatchError, watch_directory, watch_repository};
 pub use write::{Author, WriteError, commit_files, create_branch, create_repository};

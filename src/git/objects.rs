@@ -30,10 +30,14 @@ pub(super) fn read_tree(
     repository: &Repository,
     commit: &CommitId,
     limits: TreeLimits,
+    mount: Option<&str>,
 ) -> Result<ReadTree, RepositoryError> {
     let root = find_commit(repository, commit)?.tree_id();
     let odb = repository.odb().map_err(|error| unreadable("open the objects of", commit.as_str(), error))?;
-    reader::read(&Objects { odb }, root, limits)
+    match mount {
+        None => reader::read(&Objects { odb }, root, limits),
+        Some(mount) => reader::read_mounted(&Objects { odb }, root, limits, mount),
+    }
 }
 
 struct Objects<'repo> {
@@ -172,14 +176,14 @@ pub(super) fn commit_info(repository: &Repository, id: &CommitId) -> Result<Comm
     })
 }
 
-fn find_commit<'repo>(
+pub(super) fn find_commit<'repo>(
     repository: &'repo Repository,
     id: &CommitId,
 ) -> Result<Commit<'repo>, RepositoryError> {
     repository.find_commit(oid(id)?).map_err(|error| unreadable("find the commit", id.as_str(), error))
 }
 
-fn oid(id: &CommitId) -> Result<Oid, RepositoryError> {
+pub(super) fn oid(id: &CommitId) -> Result<Oid, RepositoryError> {
     Oid::from_str(id.as_str()).map_err(|error| unreadable("read the id", id.as_str(), error))
 }
 

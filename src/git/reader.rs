@@ -71,8 +71,33 @@ pub(super) trait Source {
 /// # Errors
 /// The source fails.
 pub(super) fn read<S: Source>(source: &S, root: S::Handle, limits: TreeLimits) -> Result<ReadTree, S::Error> {
-    let mut reader = Reader { source, limits, left: limits.entries, bytes: 0, found: ReadTree::default() };
-    reader.folder(&root, "", 0)?;
+    read_below(source, root, limits, "")
+}
+
+/// Reads all that is below `root` as if it stood in the folder `mount`, but for what is hidden (`.x`) at
+/// the root: that is for the repository's host and its tools.
+///
+/// # Errors
+/// The source fails.
+pub(super) fn read_mounted<S: Source>(
+    source: &S,
+    root: S::Handle,
+    limits: TreeLimits,
+    mount: &str,
+) -> Result<ReadTree, S::Error> {
+    read_below(source, root, limits, mount)
+}
+
+fn read_below<S: Source>(
+    source: &S,
+    root: S::Handle,
+    limits: TreeLimits,
+    mount: &str,
+) -> Result<ReadTree, S::Error> {
+    let found = ReadTree::default();
+    let mut reader = Reader { source, limits, left: limits.entries, bytes: 0, found, mount };
+    let depth = mount.split('/').filter(|part| !part.is_empty()).count();
+    reader.folder(&root, mount, depth)?;
     let mut found = reader.found;
     found.diagnostics.sort();
     if found.refused {
@@ -87,6 +112,7 @@ struct Reader<'a, S: Source> {
     left: usize,
     bytes: u64,
     found: ReadTree,
+    mount: &'a str,
 }
 
 impl<S: Source> Reader<'_, S> {
@@ -110,7 +136,7 @@ impl<S: Source> Reader<'_, S> {
         }
         let twins = twins(named.iter().map(|(name, _)| name.as_str()));
         for (name, entry) in named {
-            if depth == 0 && !is_used(&name) {
+            if depth == 0 && !is_used(&name) || path == self.mount && depth > 0 && name.starts_with('.') {
                 continue;
             }
             let at = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };

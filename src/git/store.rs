@@ -8,13 +8,15 @@ use git2::{Oid, Repository as Git, RepositoryInitOptions, RepositoryOpenFlags};
 
 use crate::model::CommitId;
 use crate::port::{
-    CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError, TreeLimits,
+    Ancestry, CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError,
+    TreeLimits,
 };
+use crate::signature::SignedCommit;
 
 use super::pack::{Heads, check_connected};
 use super::ssh::SshOptions;
 use super::url::{RepositoryUrl, Target};
-use super::{http, local, objects, ssh};
+use super::{history, http, local, objects, ssh};
 
 /// How much a fetch takes, and how long it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ impl Default for FetchLimits {
 pub struct StoreOptions {
     /// The file with user and password, read anew for each fetch since they are rotated.
     pub credentials: Option<PathBuf>,
+    /// The file of credentials is one of many: it may be missing, and must name the host it is for.
+    pub tenant_credentials: bool,
     /// A file of certificates (PEM) to trust besides the machine's.
     pub certificates: Option<PathBuf>,
     /// Key and known hosts for a repository behind ssh.
@@ -64,6 +68,9 @@ pub struct StoreOptions {
     pub fetch: FetchLimits,
     /// The limits of a tree.
     pub tree: TreeLimits,
+    /// The folder that the whole tree is put into, without `/` at its end; without one only the places
+    /// of a fleet repository are read.
+    pub mount: Option<String>,
 }
 
 /// A bare store and the repository that it follows.
@@ -127,6 +134,7 @@ impl Store {
                     url,
                     machine_hosts: self.url.machine_hosts,
                     credentials: self.options.credentials.as_deref(),
+                    tenant_credentials: self.options.tenant_credentials,
                     certificates: self.options.certificates.as_deref(),
                     limits,
                     remote: &remote,
@@ -199,11 +207,33 @@ impl Repository for Store {
     }
 
     fn read_tree(&self, commit: &CommitId) -> Result<ReadTree, RepositoryError> {
-        objects::read_tree(&self.git()?, commit, self.options.tree)
+        objects::read_tree(&self.git()?, commit, self.options.tree, self.options.mount.as_deref())
     }
 
     fn commit(&self, id: &CommitId) -> Result<CommitInfo, RepositoryError> {
         objects::commit_info(&self.git()?, id)
+    }
+
+    fn followed(&self, branch: &str) -> Result<Option<CommitId>, RepositoryError> {
+        history::followed(&self.git()?, branch)
+    }
+
+    fn follow(&self, branch: &str, commit: &CommitId) -> Result<(), RepositoryError> {
+        history::follow(&self.git()?, branch, commit)
+    }
+
+    fn commits_since(
+        &self,
+        head: &CommitId,
+        known: Option<&CommitId>,
+        which: Ancestry,
+        limit: usize,
+    ) -> Result<Option<Vec<CommitId>>, RepositoryError> {
+        history::commits_since(&self.git()?, head, known, which, limit)
+    }
+
+    fn signed(&self, id: &CommitId) -> Result<SignedCommit, RepositoryError> {
+        history::signed(&self.git()?, id)
     }
 }
 

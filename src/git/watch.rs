@@ -54,6 +54,11 @@ impl Poll {
         Self { interval, seed: seed.into(), round: 0, failures: 0 }
     }
 
+    /// A timer of the same interval for another repository.
+    pub fn seeded(&self, seed: &str) -> Self {
+        Self::new(self.interval, seed)
+    }
+
     /// The last look succeeded: the next comes after the interval.
     pub fn succeeded(&mut self) {
         self.failures = 0;

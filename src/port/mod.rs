@@ -10,6 +10,6 @@ pub mod ledger;
 mod repository;
 
 pub use repository::{
-    Cause, CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError,
-    TreeLimits,
+    Ancestry, Cause, CommitInfo, FetchError, FetchOutcome, HeadChange, ReadTree, Repository, RepositoryError,
+    Sources, TreeLimits,
 };

@@ -3,10 +3,12 @@
 //! Every call blocks; callers in async code run it on a thread for blocking work. A repository
 //! decides nothing: whether a branch that moved backwards is followed is for its reader to say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
-use crate::model::{CommitId, SourceTree, Timestamp};
+use crate::model::{CommitId, SourceTree, TenantName, Timestamp};
+use crate::signature::SignedCommit;
 
 /// A repository of definitions.
 pub trait Repository: Send + Sync {
@@ -39,6 +41,55 @@ pub trait Repository: Send + Sync {
     /// # Errors
     /// The commit is not there or damaged.
     fn commit(&self, id: &CommitId) -> Result<CommitInfo, RepositoryError>;
+
+    /// The commit of a branch that was last noted as followed, in this process or one before it.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    fn followed(&self, branch: &str) -> Result<Option<CommitId>, RepositoryError>;
+
+    /// Notes that a commit of a branch is followed. It can be read for as long as it is noted.
+    ///
+    /// # Errors
+    /// The store can't be written.
+    fn follow(&self, branch: &str, commit: &CommitId) -> Result<(), RepositoryError>;
+
+    /// The commits from `head` back to `known`, which is left out; without it `head` alone. At most
+    /// `limit` of them: more is nothing.
+    ///
+    /// # Errors
+    /// A commit is not there or damaged.
+    fn commits_since(
+        &self,
+        head: &CommitId,
+        known: Option<&CommitId>,
+        which: Ancestry,
+        limit: usize,
+    ) -> Result<Option<Vec<CommitId>>, RepositoryError>;
+
+    /// A commit with its signature, as it was signed.
+    ///
+    /// # Errors
+    /// The commit is not there or damaged.
+    fn signed(&self, id: &CommitId) -> Result<SignedCommit, RepositoryError>;
+}
+
+/// Opens the repositories that tenants have of their own.
+pub trait Sources: Send + Sync {
+    /// The repository of a tenant, its whole tree below `tenants/<tenant>/`. Nothing is fetched.
+    ///
+    /// # Errors
+    /// The address is refused, or the store can't be opened.
+    fn open(&self, tenant: &TenantName, url: &str) -> Result<Arc<dyn Repository>, Cause>;
+}
+
+/// Which of a commit's ancestors are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ancestry {
+    /// Along the first parents: what was put on the branch itself.
+    FirstParent,
+    /// All of them, what merges brought in included.
+    All,
 }
 
 /// A tree and what was wrong with it.

@@ -39,6 +39,10 @@ pub struct ProcessSettings {
     pub known_hosts_file: Sourced<Option<PathBuf>>,
     /// Certificates (PEM) that Git hosts may have besides those that the machine trusts.
     pub certificates_file: Sourced<Option<PathBuf>>,
+    /// The folder with credentials for tenants' own repositories.
+    pub tenant_credentials: Sourced<Option<PathBuf>>,
+    /// The keys that may sign commits, held by the operator.
+    pub signers_file: Sourced<Option<PathBuf>>,
     /// How long a Git host may be silent.
     pub git_timeout: Sourced<Duration>,
     /// How often the repository is looked at without a wake-up.
@@ -53,6 +57,10 @@ pub struct ProcessSettings {
     pub socket: Sourced<Option<PathBuf>>,
     /// Where `/metrics`, `/healthz` and `/readyz` are served; none with `off`.
     pub listen: Sourced<Option<SocketAddr>>,
+    /// Where webhooks of Git hosts are served; nowhere unless it is said.
+    pub hooks_listen: Sourced<Option<SocketAddr>>,
+    /// The folder with the secrets of webhooks.
+    pub hook_secrets: Sourced<Option<PathBuf>>,
     /// Whether the repository may be on this machine's own network.
     pub allow_loopback: Sourced<bool>,
     /// The form of log lines.
@@ -89,6 +97,8 @@ impl ProcessSettings {
             ssh_key_file: reader.read("ssh-key-file", None, |text| parse::path(text).map(Some)),
             known_hosts_file: reader.read("known-hosts-file", None, |text| parse::path(text).map(Some)),
             certificates_file: reader.read("certificates-file", None, |text| parse::path(text).map(Some)),
+            tenant_credentials: reader.read("tenant-credentials", None, |text| parse::path(text).map(Some)),
+            signers_file: reader.read("signers-file", None, |text| parse::path(text).map(Some)),
             git_timeout: reader.read("git-timeout", Duration::from_secs(30), |text| {
                 parse::duration(text, GIT_TIMEOUT_AT_LEAST, GIT_TIMEOUT_AT_MOST)
             }),
@@ -100,6 +110,8 @@ impl ProcessSettings {
             kubeconfig: reader.read("kubeconfig", None, |text| parse::path(text).map(Some)),
             socket: reader.read("socket", None, |text| parse::path(text).map(Some)),
             listen: reader.read("listen", Some(SocketAddr::from(([127, 0, 0, 1], 9190))), parse::listener),
+            hooks_listen: reader.read("hooks-listen", None, parse::listener),
+            hook_secrets: reader.read("hook-secrets", None, |text| parse::path(text).map(Some)),
             allow_loopback: reader.read("allow-loopback", false, parse::truth),
             log_format: reader.read("log-format", LogFormat::Text, |text| match text {
                 "text" => Ok(LogFormat::Text),
@@ -128,6 +140,11 @@ impl ProcessSettings {
         self.state_folder.value.join("repository.git")
     }
 
+    /// The folder of the bare repositories of tenants.
+    pub fn sources_folder(&self) -> PathBuf {
+        self.state_folder.value.join("sources")
+    }
+
     /// The folder where a playground leaves kubeconfigs and the engine looks for them.
     pub fn playground_folder(&self) -> PathBuf {
         self.state_folder.value.join("playground")
@@ -150,6 +167,9 @@ impl ProcessSettings {
             &mut self.ssh_key_file,
             &mut self.known_hosts_file,
             &mut self.certificates_file,
+            &mut self.tenant_credentials,
+            &mut self.signers_file,
+            &mut self.hook_secrets,
             &mut self.age_key_file,
             &mut self.kubeconfig,
             &mut self.socket,

@@ -42,12 +42,16 @@ sshKeyFile: key
 knownHostsFile: known_hosts
 certificatesFile: ca.pem
 gitTimeout: 10s
+tenantCredentials: tenants
+signersFile: signers
 pollInterval: 30s
 stateFolder: state
 ageKeyFile: /keys.txt
 kubeconfig: kubeconfig
 socket: api.sock
 listen: 0.0.0.0:8080
+hooksListen: 0.0.0.0:8081
+hookSecrets: hooks
 allowLoopback: true
 logFormat: json
 log: sluice=debug
@@ -61,6 +65,8 @@ log: sluice=debug
     assert_eq!(settings.ssh_key_file.value, Some(PathBuf::from("/srv/key")));
     assert_eq!(settings.known_hosts_file.value, Some(PathBuf::from("/srv/known_hosts")));
     assert_eq!(settings.certificates_file.value, Some(PathBuf::from("/srv/ca.pem")));
+    assert_eq!(settings.tenant_credentials.value, Some(PathBuf::from("/srv/tenants")));
+    assert_eq!(settings.signers_file.value, Some(PathBuf::from("/srv/signers")));
     assert_eq!(settings.git_timeout.value, Duration::from_secs(10));
     assert_eq!(settings.poll_interval.value, Duration::from_secs(30));
     assert_eq!(settings.age_key_file.value, Some(PathBuf::from("/keys.txt")));
@@ -68,6 +74,8 @@ log: sluice=debug
     assert_eq!(settings.socket_path(), PathBuf::from("/srv/api.sock"));
     assert_eq!(settings.ledger_folder(), PathBuf::from("/srv/state/ledger"));
     assert_eq!(settings.listen.value.unwrap().to_string(), "0.0.0.0:8080");
+    assert_eq!(settings.hooks_listen.value.unwrap().to_string(), "0.0.0.0:8081");
+    assert_eq!(settings.hook_secrets.value, Some(PathBuf::from("/srv/hooks")));
     assert!(settings.allow_loopback.value);
     assert_eq!(settings.log_format.value, LogFormat::Json);
 }
@@ -80,6 +88,7 @@ fn defaults_keep_to_this_machine() {
     assert!(!settings.allow_loopback.value);
     let off = ProcessSettings::resolve(&layers("", &[], &[("listen", "off")])).unwrap();
     assert_eq!(off.listen.value, None);
+    assert_eq!(settings.hooks_listen.value, None);
 }
 
 #[test]

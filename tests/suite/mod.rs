@@ -25,6 +25,7 @@ pub mod weather;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,9 +35,11 @@ use sluice::clock::SystemClock;
 use sluice::definition::Access;
 use sluice::engine::command::{Command, CommandError};
 use sluice::engine::environment::{AppStatus, EnvironmentStatus, Sync};
+use sluice::engine::source::SourceStatus;
 use sluice::engine::{Engine, EngineError, Handle, Parts};
 use sluice::git::{
-    Author, Poll, RepositoryUrl, Store, StoreOptions, UrlPolicy, Wake, commit_files, create_repository,
+    Author, Poll, RepositoryUrl, Store, StoreOptions, TenantSources, UrlPolicy, Wake, commit_files,
+    create_repository,
 };
 use sluice::model::{AppKey, ClusterName, CommitId, Manifest, Timestamp};
 use sluice::port::cluster::{Cluster, ClusterError, Connect};
@@ -122,6 +125,10 @@ impl World {
 
     /// Commits files and wakes the engine.
     pub fn commit(&mut self, message: &str, files: &[(&str, Option<&str>)]) -> CommitId {
+        self.commit_at(&self.repository(), message, files)
+    }
+
+    fn commit_at(&mut self, repository: &Path, message: &str, files: &[(&str, Option<&str>)]) -> CommitId {
         self.commits += 1;
         let changes: BTreeMap<String, Option<Vec<u8>>> = files
             .iter()
@@ -132,17 +139,78 @@ impl World {
             email: "developer@acme.example".to_owned(),
             time: Timestamp::from_second(1_790_000_000 + self.commits).unwrap(),
         };
-        let id = commit_files(&self.repository(), "main", &changes, message, &author).unwrap();
+        let id = commit_files(repository, "main", &changes, message, &author).unwrap();
+        self.wake();
+        id
+    }
+
+    /// Moves `main` as `git push --force` does.
+    pub fn force(&self, commit: &CommitId) {
+        let git = git2::Repository::open_bare(self.repository()).unwrap();
+        let id = git2::Oid::from_str(commit.as_str()).unwrap();
+        git.reference("refs/heads/main", id, true, "force").unwrap();
+        self.wake();
+    }
+
+    /// Deletes `main`.
+    pub fn delete_branch(&self) {
+        let git = git2::Repository::open_bare(self.repository()).unwrap();
+        git.find_reference("refs/heads/main").unwrap().delete().unwrap();
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(engine) = &self.engine {
             engine.handle.wake();
         }
-        id
+    }
+
+    fn own_repository(&self) -> std::path::PathBuf {
+        self.folder.path().join("own.git")
+    }
+
+    /// Gives the tenant a repository of its own, and the fleet another tenant beside it.
+    pub fn commit_tenant_with_source(&mut self, other: &str) {
+        create_repository(&self.own_repository(), "main").unwrap();
+        let (tenant, url) = (self.tenant.clone(), self.own_repository().display().to_string());
+        let fleet = format!("{FLEET}  sources: [{{tenant: {tenant}, url: '{url}'}}]\n");
+        let tenant = format!(
+            "apiVersion: sluice.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: {other}}}\nspec:\n  namespaces: \
+             {{default: {{}}}}\n"
+        );
+        self.commit("another", &[("sluice.yaml", Some(&fleet)), ("platform/other.yaml", Some(&tenant))]);
+    }
+
+    /// Commits to the tenant's own repository and wakes the engine.
+    pub fn commit_to_source(&mut self, message: &str, files: &[(&str, Option<&str>)]) -> CommitId {
+        self.commit_at(&self.own_repository(), message, files)
+    }
+
+    /// Makes the tenant's own repository unreachable.
+    pub fn take_source_away(&self) {
+        std::fs::rename(self.own_repository(), self.folder.path().join("away.git")).unwrap();
+    }
+
+    /// Makes it reachable again.
+    pub fn bring_source_back(&self) {
+        std::fs::rename(self.folder.path().join("away.git"), self.own_repository()).unwrap();
+    }
+
+    /// Waits until something is true of the source.
+    pub async fn until_source(&self, what: &str, holds: impl Fn(&SourceStatus) -> bool) {
+        let engine = self.engine.as_ref().expect("an engine runs");
+        let mut changes = engine.handle.changes();
+        let held = async {
+            while !holds(&engine.handle.source()) {
+                changes.changed().await.unwrap();
+            }
+        };
+        let waited = tokio::time::timeout(LIMIT, held).await;
+        assert!(waited.is_ok(), "waited in vain until {what}: {:#?}", engine.handle.source());
     }
 
     /// Commits the platform: one environment, the site's clusters, one tenant.
     pub fn commit_platform(&mut self) {
-        let fleet = "apiVersion: sluice.dev/v1alpha1\nkind: Fleet\nmetadata: {name: acme}\nspec:\n  environments:\n    \
-                     - {name: dev, branch: main}\n";
         let clusters: Vec<String> = self
             .site
             .clusters
@@ -164,10 +232,12 @@ impl World {
         self.commit(
             "the platform",
             &[
-                ("sluice.yaml", Some(fleet)),
+                ("sluice.yaml", Some(FLEET)),
                 ("platform/clusters.yaml", Some(&clusters.join("---\n"))),
                 ("platform/tenant.yaml", Some(&tenant)),
                 ("platform/releases.yaml", Some(RELEASES)),
+                // A folder that is emptied altogether is taken for one that was renamed.
+                (&format!("tenants/{}/README.md", self.tenant), Some("the tenant's\n")),
             ],
         );
     }
@@ -228,6 +298,14 @@ impl World {
             keys: self.keys.clone(),
             repository: Arc::new(store),
             trunk: "main".to_owned(),
+            sources: Arc::new(TenantSources {
+                stores: self.folder.path().join("sources"),
+                credentials: None,
+                known_hosts: None,
+                options: StoreOptions::default(),
+                policy,
+            }),
+            signers: None,
             poll: Poll::new(Duration::from_secs(2), "suite"),
             wake: Wake::default(),
         });
@@ -258,10 +336,10 @@ impl World {
     /// one of passes have risen.
     pub async fn look(&self) {
         let engine = self.engine.as_ref().expect("an engine runs");
-        let (looks, mut passes) = (engine.handle.source().looks, self.life.passes());
+        let (looks, mut passes) = (engine.handle.source().fleet.looks, self.life.passes());
         let done = *passes.borrow_and_update();
         self.command(Command::Sync {}).await;
-        self.until("the source is looked at", |_| engine.handle.source().looks > looks).await;
+        self.until("the source is looked at", |_| engine.handle.source().fleet.looks > looks).await;
         let passed = passes.wait_for(|passes| *passes > done);
         tokio::time::timeout(LIMIT, passed).await.expect("a worker passes").unwrap();
     }
@@ -270,7 +348,7 @@ impl World {
     /// life.
     pub fn looks(&self) -> (u64, usize) {
         let engine = self.engine.as_ref().expect("an engine runs");
-        (engine.handle.source().looks, *self.life.passes().borrow())
+        (engine.handle.source().fleet.looks, *self.life.passes().borrow())
     }
 
     /// How the environment stands.
@@ -382,6 +460,16 @@ pub fn web(image: &str, more: &str) -> String {
 pub fn app(name: &str, spec: &str) -> String {
     format!("apiVersion: sluice.dev/v1alpha1\nkind: App\nmetadata: {{name: {name}}}\nspec:\n{spec}")
 }
+
+/// One environment.
+const FLEET: &str = "\
+apiVersion: sluice.dev/v1alpha1
+kind: Fleet
+metadata: {name: acme}
+spec:
+  environments:
+    - {name: dev, branch: main}
+";
 
 /// How stories release.
 const RELEASES: &str = "\

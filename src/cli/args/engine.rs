@@ -45,6 +45,12 @@ pub struct Process {
     /// Certificates (PEM) that Git hosts may have besides those that the machine trusts
     #[arg(long, value_name = "FILE")]
     pub certificates_file: Option<String>,
+    /// The folder with credentials for tenants' own repositories: TENANT, or TENANT.key for ssh
+    #[arg(long, value_name = "DIR")]
+    pub tenant_credentials: Option<String>,
+    /// The keys that may sign commits, in the place of those in Git: a file of allowed signers
+    #[arg(long, value_name = "FILE")]
+    pub signers_file: Option<String>,
     /// How long a Git host may be silent [default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub git_timeout: Option<String>,
@@ -60,6 +66,12 @@ pub struct Process {
     /// Where metrics and health are served, or `off` [default: 127.0.0.1:9190]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// Where webhooks of Git hosts are served [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub hooks_listen: Option<String>,
+    /// The folder with the secrets of webhooks: github, gitlab, gitea, generic
+    #[arg(long, value_name = "DIR")]
+    pub hook_secrets: Option<String>,
     /// Let the repository be on this machine
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub allow_loopback: Option<String>,
@@ -93,6 +105,17 @@ pub struct Run {
     /// The settings.
     #[command(flatten)]
     pub process: Process,
+}
+
+/// `sync`
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Follow this commit, which is held because history was rewritten or nothing would be left
+    #[arg(long, value_name = "COMMIT")]
+    pub accept: Option<String>,
+    /// Which engine.
+    #[command(flatten)]
+    pub client: Client,
 }
 
 /// What an answer is about.

@@ -47,7 +47,7 @@ pub enum Command {
     /// Run the engine
     Run(Run),
     /// Ask the engine to look at Git and at every cluster now
-    Sync(Client),
+    Sync(Sync),
     /// Show how apps fare
     Status(Status),
     /// Write nothing of an app until it is resumed

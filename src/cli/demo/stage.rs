@@ -18,7 +18,9 @@ use crate::cli::playground::write_private;
 use crate::clock::SystemClock;
 use crate::cluster::KubeConnect;
 use crate::engine::{Engine, EngineError, Handle, Parts};
-use crate::git::{self, LocalWatch, Poll, RepositoryUrl, Store, StoreOptions, UrlPolicy, Wake};
+use crate::git::{
+    self, LocalWatch, Poll, RepositoryUrl, Store, StoreOptions, TenantSources, UrlPolicy, Wake,
+};
 use crate::ledger::LocalLedger;
 use crate::playground::{Cluster, Objects, Options, Playground};
 use crate::telemetry::Metrics;
@@ -145,6 +147,8 @@ impl Stage {
             repository: Arc::new(open_store(&folder)?),
             trunk: company::DEV.to_owned(),
             only: None,
+            sources: Arc::new(tenant_sources(&folder)),
+            signers: None,
             poll: Poll::new(POLL, "demo"),
             wake,
         };
@@ -203,6 +207,17 @@ impl Stage {
             Ok(Err(error)) => Err(Failure::world("the engine has failed").because(error)),
             Err(_) => Err(Failure::world(format!("the engine did not stop in {} s", STOP_LIMIT.as_secs()))),
         }
+    }
+}
+
+/// The company's tenants have no repositories of their own yet; who tries it names a path.
+fn tenant_sources(folder: &Folder) -> TenantSources {
+    TenantSources {
+        stores: folder.state().join("sources"),
+        credentials: None,
+        known_hosts: None,
+        options: StoreOptions::default(),
+        policy: UrlPolicy { local_paths: true, ..UrlPolicy::default() },
     }
 }
 

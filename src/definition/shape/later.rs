@@ -2,11 +2,9 @@
 
 /// Fields and words by the type that will have them.
 const LATER: &[(&str, &[&str])] = &[
-    ("Fleet", &["sources"]),
     ("Environment", &["promoteFrom", "approvals", "verify", "strategies"]),
     ("Healing", &["detect"]),
-    ("User", &["signingKeys", "logins"]),
-    ("Policy", &["commitSignatures", "signers"]),
+    ("User", &["logins"]),
     ("Cluster", &["metrics", "nodePools", "registry", "dns", "externalServices", "rateLimit"]),
     ("Access", &["agent"]),
     ("Access.kubeconfig", &["secret"]),

@@ -146,13 +146,8 @@ const LATER: &[(Kind, &str, &str)] = &[
     ),
     (
         Kind::Fleet,
-        "environments: [{name: a, branch: b}]\nsources: []",
-        "2:1 S0309 the field `sources` is not supported yet (take it away)",
-    ),
-    (
-        Kind::Fleet,
-        "environments: [{name: a, branch: b}]\npolicy: {commitSignatures: every}",
-        "2:10 S0309 the field `commitSignatures` is not supported yet (take it away)",
+        "environments: [{name: a, branch: b}]\nusers: {ada: {logins: []}}",
+        "2:15 S0309 the field `logins` is not supported yet (take it away)",
     ),
     (
         Kind::Cluster,

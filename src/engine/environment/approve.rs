@@ -18,6 +18,10 @@ impl Environment {
                 self.stale = true;
                 "looking now".to_owned()
             }
+            Command::Accept { commit } => {
+                self.write(&EnvironmentEvent::CommitAccepted { commit: commit.clone(), by: by.to_owned() })?;
+                format!("{commit} is followed from the next look on")
+            }
             Command::Suspend { app, .. } => {
                 self.known(app)?;
                 self.write(&EnvironmentEvent::Suspended { app: app.clone(), by: by.to_owned() })?;

@@ -1,6 +1,7 @@
 //! Repositories built object by object, and servers that misbehave. Nothing leaves the machine.
 
 mod addresses;
+mod credentials;
 mod fetches;
 mod server;
 mod ssh;

@@ -21,7 +21,7 @@ fn check(root: &[Raw], refused: bool, files: &[&str], unread: &[&str], found: &[
 
 impl Fixture {
     fn read(&self, commit: &CommitId, limits: TreeLimits) -> ReadTree {
-        super::super::objects::read_tree(&self.git(), commit, limits).unwrap()
+        super::super::objects::read_tree(&self.git(), commit, limits, None).unwrap()
     }
 }
 
@@ -54,7 +54,8 @@ fn f01_a_forbidden_name_refuses_the_whole_commit() {
 fn f01_a_name_cut_by_a_nul_is_no_tree() {
     let fixture = Fixture::new();
     let commit = fixture.raw_commit(&tenant(vec![Raw::File(b"a\0b", b"x")]));
-    let error = super::super::objects::read_tree(&fixture.git(), &commit, TreeLimits::default()).unwrap_err();
+    let error =
+        super::super::objects::read_tree(&fixture.git(), &commit, TreeLimits::default(), None).unwrap_err();
     assert!(
         matches!(error, RepositoryError::Unreadable { ref what, .. } if what == "tenants/shop"),
         "{error:?}"
@@ -177,7 +178,8 @@ fn f11_a_damaged_object_fails_and_is_no_empty_file() {
     let commit = fixture.commit(&[("sluice.yaml", "fleet"), ("platform/a.yaml", "content")]);
     let id = fixture.read(&commit, TreeLimits::default()).tree.files["platform/a.yaml"].id.clone();
     fixture.break_objects(&id, |bytes| *bytes.last_mut().unwrap() ^= 1);
-    let error = super::super::objects::read_tree(&fixture.git(), &commit, TreeLimits::default()).unwrap_err();
+    let error =
+        super::super::objects::read_tree(&fixture.git(), &commit, TreeLimits::default(), None).unwrap_err();
     assert!(
         matches!(error, RepositoryError::Unreadable { ref what, .. } if what == "platform/a.yaml"),
         "{error:?}"

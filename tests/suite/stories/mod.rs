@@ -7,6 +7,7 @@ pub mod failing;
 pub mod kinds;
 pub mod refusals;
 pub mod removals;
+pub mod repositories;
 pub mod settings;
 pub mod sources;
 
@@ -21,6 +22,7 @@ pub use failing::*;
 pub use kinds::*;
 pub use refusals::*;
 pub use removals::*;
+pub use repositories::*;
 pub use settings::*;
 pub use sources::*;
 
