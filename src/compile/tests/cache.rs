@@ -19,7 +19,7 @@ fn text(path: &str, version: u8) -> String {
     let image = format!("registry.acme.example/{name}:{version}");
     match path {
         "sluice.yaml" => {
-            let more = ["", ", promoteFrom: dev"][usize::from(version > 3)];
+            let more = ["", ", vars: {a: b}"][usize::from(version > 3)];
             let environments = format!("{{name: dev, branch: main}}, {{name: production, branch: p{more}}}");
             let policy = ["", "\n  policy: {requireLimits: true}"][usize::from(version == 5)];
             format!("{}spec:\n  environments: [{environments}]{policy}\n", head("Fleet", "acme"))
