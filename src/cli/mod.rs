@@ -5,6 +5,7 @@
 
 mod args;
 mod client;
+mod cluster;
 mod command;
 mod console;
 mod demo;
@@ -85,6 +86,7 @@ fn run(command: &Command, console: &mut Console) -> Result<(), Failure> {
         Command::Release(args::Release::Unhold(args)) => command::on_app(Verb::Unhold, args, console),
         Command::History(args) => record::tell(args, console),
         Command::State(args::State::Export(args)) => record::export(args, console),
+        Command::Cluster(command) => cluster::run(command, console),
         Command::Playground(args) => playground::run(args, console),
         Command::Demo(args) => demo::run(args, console),
     }

@@ -44,6 +44,15 @@ pub fn of_client(args: &args::Client) -> Result<ProcessSettings, Failure> {
     resolve(args, BTreeMap::new())
 }
 
+/// The settings of a process that reaches clusters by itself.
+///
+/// # Errors
+/// Those of [`of_process`].
+pub fn of_check(args: &args::ClusterCheck) -> Result<ProcessSettings, Failure> {
+    let said = args.kubeconfig.iter().map(|file| ("kubeconfig".to_owned(), file.clone()));
+    resolve(&args.client, said.collect())
+}
+
 fn resolve(client: &args::Client, mut flags: BTreeMap<String, String>) -> Result<ProcessSettings, Failure> {
     for (name, said) in [("state-folder", &client.state_folder), ("socket", &client.socket)] {
         if let Some(said) = said {

@@ -44,6 +44,16 @@ impl KubeConnect {
 
 impl Connect for KubeConnect {
     fn connect(&self, name: &ClusterName, access: &Access) -> Result<Arc<dyn Cluster>, ClusterError> {
+        Ok(Arc::new(self.open(name, access)?))
+    }
+}
+
+impl KubeConnect {
+    /// A client of a cluster, for questions that the engine's workers do not ask. Makes no request.
+    ///
+    /// # Errors
+    /// What the definition says of the access can't be used.
+    pub fn open(&self, name: &ClusterName, access: &Access) -> Result<KubeCluster, ClusterError> {
         let mut config = match access {
             Access::Kubeconfig { file, context } => from_file(&self.file(file.as_deref())?, context.clone())?,
             Access::InCluster {} => Config::incluster().map_err(|error| unusable(&error))?,
@@ -64,7 +74,7 @@ impl Connect for KubeConnect {
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         let client = Client::try_from(config).map_err(|error| unusable(&error))?;
-        Ok(Arc::new(KubeCluster::new(client)))
+        Ok(KubeCluster::new(client))
     }
 }
 

@@ -8,6 +8,7 @@ mod connect;
 mod discovery;
 mod error;
 mod openapi;
+mod rights;
 mod watch;
 
 use std::collections::BTreeSet;

@@ -11,6 +11,7 @@ mod name;
 mod part;
 mod quantity;
 mod release;
+mod right;
 pub mod schema;
 mod strategy;
 mod tree;
@@ -33,6 +34,7 @@ pub use release::{
     Amounts, Bundle, ClusterFacts, ExtraMetadata, Facts, JsonMap, Release, Replicas, Resource, Revision,
     SEALED_FIELD, Settings, by_object, is_sealed,
 };
+pub use right::Right;
 pub use tree::{FileEntry, SourceTree};
 
 pub use strategy::{ReleaseRules, Rollback, Scope, Strategy, Timeouts};

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't prepare its place has failed")]
 
+mod clusters;
 mod engine;
 mod playground;
 

@@ -1,5 +1,6 @@
 //! What may be said on the command line. What it means is decided by the commands.
 
+mod cluster;
 mod engine;
 mod forms;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::model::{AppKey, ClusterName, EnvironmentName, PartDigest, PartKey};
 
+pub use cluster::*;
 pub use engine::*;
 pub use forms::*;
 
@@ -65,6 +67,9 @@ pub enum Command {
     /// Take out what was accepted
     #[command(subcommand)]
     State(State),
+    /// List clusters, add one, check what it needs
+    #[command(subcommand)]
+    Cluster(Cluster),
     /// Run clusters to play with, in this process
     Playground(Playground),
     /// See it all at work: a company on clusters to play with, a bad release brought back

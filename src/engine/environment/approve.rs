@@ -31,7 +31,8 @@ impl Environment {
                 if !self.accepted.suspended.contains_key(app) {
                     return Err(CommandError::Refused(format!("{app} is not suspended")));
                 }
-                self.thaw(app).map_err(|error| CommandError::Failed(error.to_string()))?;
+                self.thaw(app)
+                    .map_err(|error| CommandError::Failed(crate::diagnostic::with_causes(&error)))?;
                 self.write(&EnvironmentEvent::Resumed { app: app.clone(), by: by.to_owned() })?;
                 format!("{app} goes on")
             }
@@ -45,7 +46,7 @@ impl Environment {
     }
 
     fn write(&mut self, event: &EnvironmentEvent) -> Result<(), CommandError> {
-        self.append(event).map_err(|error| CommandError::Failed(error.to_string()))
+        self.append(event).map_err(|error| CommandError::Failed(crate::diagnostic::with_causes(&error)))
     }
 
     fn known(&self, app: &AppKey) -> Result<(), CommandError> {
@@ -76,7 +77,8 @@ impl Environment {
             _ => {}
         }
         let event = Event::Command { by: by.to_owned(), command };
-        self.drive(id, &event).map_err(|error| CommandError::Failed(error.to_string()))?;
+        self.drive(id, &event)
+            .map_err(|error| CommandError::Failed(crate::diagnostic::with_causes(&error)))?;
         Ok(match command {
             rollout::Command::Abort => format!("{id} stops and goes back"),
             rollout::Command::Retry => format!("{id} goes on"),
