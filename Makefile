@@ -13,7 +13,7 @@ help:
 	@echo 'make fmt       format the source'
 	@echo 'make doc       documentation of the library, in target/doc'
 	@echo 'make deny      licences, sources and bans of the dependencies'
-	@echo 'make schemas   write schemas/ and docs/definitions.md anew from the code'
+	@echo 'make schemas   write schemas/ anew from the code'
 	@echo 'make readme    run the commands of README.md'
 	@echo 'make ci        every gate, as a pull request must pass it'
 	@echo 'make clean     remove what was built'

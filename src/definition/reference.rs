@@ -264,14 +264,14 @@ mod tests {
 
     #[test]
     fn every_type_of_every_kind_has_its_table() {
-        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/definitions.md");
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/README.md");
         let text = reference_markdown();
         if std::env::var_os("SLUICE_BLESS").is_some() {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(&file, &text).unwrap();
         }
         let found = std::fs::read_to_string(&file).unwrap_or_default();
-        assert!(found == text, "docs/definitions.md is stale: run `make schemas` and look at the change");
+        assert!(found == text, "schemas/README.md is stale: run `make schemas` and look at the change");
         for kind in Kind::ALL {
             for entry in reference(*kind) {
                 assert!(!entry.meaning.is_empty(), "{kind}: {} has no description", entry.name);
