@@ -4,6 +4,7 @@
 //! what was known before in one step. Nothing here decides: what to write, and whether to write it
 //! again, is the worker's.
 
+mod changes;
 mod connect;
 mod discovery;
 mod error;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use crate::model::{Manifest, ObjectKey, Resource};
 use crate::port::cluster::{Answer, Apply, Cluster, ClusterError, Delete, Discovery, Patch};
 
+pub use changes::Changes;
 pub use connect::KubeConnect;
 pub use watch::Rhythm;
 use watch::Watches;
@@ -140,6 +142,10 @@ impl Cluster for KubeCluster {
 
     fn changed(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.watches.changed())
+    }
+
+    fn changes(&self, namespace: &str, app: Option<&str>) -> Option<u64> {
+        Some(self.watches.changes(namespace, app))
     }
 
     fn get<'a>(&'a self, resource: &'a Resource, key: &'a ObjectKey) -> Answer<'a, Option<Manifest>> {

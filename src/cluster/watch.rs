@@ -12,6 +12,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::changes::Changes;
 use crate::model::{Manifest, ObjectKey, Resource, sha256};
 
 /// The most objects of one page of a list: the API server's own clients ask for as many.
@@ -53,13 +54,20 @@ struct Followed {
     departed: VecDeque<(Place, Arc<Manifest>)>,
 }
 
-type Index = Arc<Mutex<BTreeMap<Resource, Followed>>>;
+/// Everything that is followed.
+#[derive(Default)]
+struct Index {
+    kinds: BTreeMap<Resource, Followed>,
+    changes: Changes,
+}
+
+type Shared = Arc<Mutex<Index>>;
 
 /// Every watch of a cluster; they end with it.
 pub(super) struct Watches {
     client: kube::Client,
     rhythm: Rhythm,
-    index: Index,
+    index: Shared,
     changed: Arc<Notify>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -72,7 +80,7 @@ impl Drop for Watches {
     }
 }
 
-fn lock(index: &Index) -> MutexGuard<'_, BTreeMap<Resource, Followed>> {
+fn lock(index: &Shared) -> MutexGuard<'_, Index> {
     index.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -81,7 +89,7 @@ impl Watches {
         Self {
             client,
             rhythm,
-            index: Index::default(),
+            index: Shared::default(),
             changed: Arc::new(Notify::new()),
             tasks: Mutex::new(Vec::new()),
         }
@@ -90,10 +98,10 @@ impl Watches {
     pub fn follow(&self, kinds: &BTreeSet<Resource>) {
         let mut index = lock(&self.index);
         for resource in kinds {
-            if index.contains_key(resource) {
+            if index.kinds.contains_key(resource) {
                 continue;
             }
-            index.insert(resource.clone(), Followed::default());
+            index.kinds.insert(resource.clone(), Followed::default());
             let task = tokio::spawn(run(
                 self.client.clone(),
                 resource.clone(),
@@ -106,17 +114,17 @@ impl Watches {
     }
 
     pub fn is_synced(&self, resource: &Resource) -> bool {
-        lock(&self.index).get(resource).is_some_and(|followed| followed.synced)
+        lock(&self.index).kinds.get(resource).is_some_and(|followed| followed.synced)
     }
 
     pub fn object(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>> {
         let place = (key.namespace.clone(), key.name.clone());
-        lock(&self.index).get(resource)?.objects.get(&place).cloned()
+        lock(&self.index).kinds.get(resource)?.objects.get(&place).cloned()
     }
 
     pub fn departed(&self, resource: &Resource, key: &ObjectKey) -> Option<Arc<Manifest>> {
         let index = lock(&self.index);
-        let mut latest_first = index.get(resource)?.departed.iter().rev();
+        let mut latest_first = index.kinds.get(resource)?.departed.iter().rev();
         let found =
             latest_first.find(|((namespace, name), _)| *namespace == key.namespace && *name == key.name);
         found.map(|(_, object)| object.clone())
@@ -124,7 +132,7 @@ impl Watches {
 
     pub fn objects(&self, resource: &Resource, namespace: Option<&str>) -> Vec<Arc<Manifest>> {
         let index = lock(&self.index);
-        let Some(followed) = index.get(resource) else { return Vec::new() };
+        let Some(followed) = index.kinds.get(resource) else { return Vec::new() };
         let Some(namespace) = namespace else { return followed.objects.values().cloned().collect() };
         let start = (Some(namespace.to_owned()), String::new());
         let within = followed.objects.range(start..);
@@ -134,12 +142,16 @@ impl Watches {
             .collect()
     }
 
+    pub fn changes(&self, namespace: &str, app: Option<&str>) -> u64 {
+        lock(&self.index).changes.newest(namespace, app)
+    }
+
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 }
 
-async fn run(client: kube::Client, resource: Resource, rhythm: Rhythm, index: Index, changed: Arc<Notify>) {
+async fn run(client: kube::Client, resource: Resource, rhythm: Rhythm, index: Shared, changed: Arc<Notify>) {
     let kind = ApiResource {
         group: resource.group.clone(),
         version: resource.version.clone(),
@@ -174,9 +186,10 @@ fn spread(resource: &Resource, time: Duration) -> Duration {
     time.mul_f64(0.75 + 0.25 * f64::from(share) / f64::from(0xffff_u32))
 }
 
-/// Takes one event in. Returns whether anybody can see a difference.
-fn take(index: &mut BTreeMap<Resource, Followed>, resource: &Resource, event: Event<DynamicObject>) -> bool {
-    let Some(followed) = index.get_mut(resource) else { return false };
+/// Takes one event in, and counts it. Returns whether anybody can see a difference.
+fn take(index: &mut Index, resource: &Resource, event: Event<DynamicObject>) -> bool {
+    let Index { kinds, changes } = index;
+    let Some(followed) = kinds.get_mut(resource) else { return false };
     match event {
         Event::Init => {
             followed.coming.clear();
@@ -191,17 +204,25 @@ fn take(index: &mut BTreeMap<Resource, Followed>, resource: &Resource, event: Ev
         Event::InitDone => {
             followed.objects = std::mem::take(&mut followed.coming);
             followed.synced = true;
+            changes.everywhere();
             true
         }
         Event::Apply(object) => {
             if let Some((place, object)) = manifest(resource, object) {
-                followed.objects.insert(place, object);
+                changes.of(&object);
+                // Whose it was has seen a change as well.
+                if let Some(before) = followed.objects.insert(place, object) {
+                    changes.of(&before);
+                }
             }
             true
         }
         Event::Delete(object) => {
             if let Some((place, object)) = manifest(resource, object) {
-                followed.objects.remove(&place);
+                changes.of(&object);
+                if let Some(before) = followed.objects.remove(&place) {
+                    changes.of(&before);
+                }
                 if (resource.group.as_str(), resource.kind.as_str()) == ("batch", "Job") {
                     followed.departed.push_back((place, object));
                     if followed.departed.len() > DEPARTED {

@@ -38,6 +38,14 @@ pub trait Cluster: Send + Sync {
     /// Resolves when something that is followed has changed since this was asked last.
     fn changed(&self) -> BoxFuture<'_, ()>;
 
+    /// A number that is higher than before once anything may have changed that is followed and
+    /// belongs to an app in a namespace: an object that carries the app's label, one in the
+    /// namespace that carries no app's, or one outside namespaces. Without an app only the last two
+    /// count. None if changes are not counted: then everything may have changed.
+    fn changes(&self, _namespace: &str, _app: Option<&str>) -> Option<u64> {
+        None
+    }
+
     /// Asks the API server itself for an object.
     fn get<'a>(&'a self, resource: &'a Resource, key: &'a ObjectKey) -> Answer<'a, Option<Manifest>>;
 

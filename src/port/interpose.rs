@@ -101,6 +101,10 @@ impl<I: Interpose> Cluster for Interposed<I> {
         self.inner.changed()
     }
 
+    fn changes(&self, namespace: &str, app: Option<&str>) -> Option<u64> {
+        self.inner.changes(namespace, app)
+    }
+
     fn get<'a>(&'a self, resource: &'a Resource, key: &'a ObjectKey) -> Answer<'a, Option<Manifest>> {
         self.inner.get(resource, key)
     }

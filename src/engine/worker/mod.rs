@@ -13,6 +13,7 @@ mod inventory;
 mod jobs;
 pub(super) mod objects;
 mod prune;
+mod quiet;
 pub mod run;
 pub(super) mod yielded;
 
@@ -31,6 +32,7 @@ use crate::wanted::{self, Bundles, MissingBundle, Wanted};
 
 use converge::Outcome;
 pub use held::Held;
+use quiet::Quiet;
 
 /// So many owners converge at once. Each has at most one request under way, so this bounds what a
 /// worker asks of its API server at a time, well within the share that priority and fairness gives
@@ -45,6 +47,8 @@ pub struct Worker {
     facts: ClusterFacts,
     prepared: bool,
     held: BTreeMap<(TargetKey, Owner), Held>,
+    /// Who had nothing to do, and what that depended on.
+    quiet: BTreeMap<(TargetKey, Owner), Quiet>,
 }
 
 /// What a pass found and did for one owner on one target.
@@ -80,12 +84,13 @@ pub enum PassError {
 impl Worker {
     /// A worker for a cluster that said of itself what `facts` says.
     pub fn new(name: ClusterName, cluster: Arc<dyn Cluster>, keys: Arc<Keys>, facts: ClusterFacts) -> Self {
-        Self { name, cluster, keys, facts, prepared: false, held: BTreeMap::new() }
+        Self { name, cluster, keys, facts, prepared: false, held: BTreeMap::new(), quiet: BTreeMap::new() }
     }
 
     /// Takes in what the cluster newly says of itself.
     pub fn learn(&mut self, facts: ClusterFacts) {
         self.facts = facts;
+        self.quiet.clear();
     }
 
     /// One pass over everything that the cluster must hold.
@@ -93,6 +98,20 @@ impl Worker {
     /// # Errors
     /// The cluster does not answer at all, or a stored bundle is missing.
     pub async fn pass(&mut self, share: &ClusterShare, bundles: &Bundles) -> Result<Vec<Report>, PassError> {
+        self.quiet.clear();
+        self.pass_over_changes(share, bundles).await
+    }
+
+    /// One pass over those owners of whom anything has changed since nothing was left to do for them.
+    /// The others have no report: their last one stands.
+    ///
+    /// # Errors
+    /// As [`Worker::pass`].
+    pub async fn pass_over_changes(
+        &mut self,
+        share: &ClusterShare,
+        bundles: &Bundles,
+    ) -> Result<Vec<Report>, PassError> {
         let failed = |error| PassError::Cluster(self.name.clone(), error);
         if !self.prepared && !share.targets.is_empty() {
             inventory::ensure_namespace(self.cluster.as_ref(), &self.facts).await.map_err(failed)?;
@@ -100,11 +119,19 @@ impl Worker {
         }
         let mut jobs = Vec::new();
         for (target, here) in &share.targets {
-            let wanted = wanted::wanted(here, bundles)?;
+            let cluster = self.cluster.as_ref();
+            let mut wanted = wanted::wanted(here, bundles)?;
+            wanted.retain(|owner, wanted| {
+                let at = (target.clone(), owner.clone());
+                !self.quiet.get(&at).is_some_and(|quiet| quiet.still(cluster, here, &at, wanted))
+            });
             self.follow(&wanted);
             for (owner, wanted) in wanted {
-                let held = self.held.remove(&(target.clone(), owner.clone())).unwrap_or_default();
-                jobs.push(Job { target, here, owner, wanted, held, waits: None });
+                let at = (target.clone(), owner);
+                let quiet = Quiet::before(cluster, here, &at, &wanted);
+                let held = self.held.remove(&at).unwrap_or_default();
+                self.quiet.remove(&at);
+                jobs.push(Job { target, here, owner: at.1, wanted, held, quiet, waits: None });
             }
         }
         let scene = converge::Scene {
@@ -125,16 +152,22 @@ impl Worker {
         };
         let unsettled: BTreeMap<TargetKey, String> = done
             .iter()
-            .filter(|(report, held)| {
+            .filter(|Done { report, held, .. }| {
                 needed.get(&report.target).is_some_and(|keys| !keys.iter().all(|key| is_there(held, key)))
             })
-            .map(|(report, _)| (report.target.clone(), unsettled_words(report)))
+            .map(|done| (done.report.target.clone(), unsettled_words(&done.report)))
             .collect();
         let apps = apps.into_iter().map(|job| Job { waits: unsettled.get(job.target).cloned(), ..job });
         done.extend(run_jobs(&scene, apps.collect()).await);
         let mut reports = Vec::new();
-        for (report, held) in done {
-            self.held.insert((report.target.clone(), report.owner.clone()), held);
+        for Done { report, held, quiet } in done {
+            let at = (report.target.clone(), report.owner.clone());
+            if quiet::is_quiet(&report)
+                && let Some(quiet) = quiet
+            {
+                self.quiet.insert(at.clone(), quiet);
+            }
+            self.held.insert(at, held);
             reports.push(report);
         }
         Ok(reports)
@@ -168,6 +201,8 @@ struct Job<'a> {
     owner: Owner,
     wanted: Wanted,
     held: Held,
+    /// What this pass depends on.
+    quiet: Option<Quiet>,
     /// Why it can't begin: what apps need of the platform is not there yet.
     waits: Option<String>,
 }
@@ -178,16 +213,23 @@ fn unsettled_words(platform: &Report) -> String {
     platform.evidence.trouble.as_ref().map_or(waits.clone(), |trouble| format!("{waits}: {trouble}"))
 }
 
-async fn run_jobs(scene: &converge::Scene<'_>, jobs: Vec<Job<'_>>) -> Vec<(Report, Held)> {
-    let mut passes: Vec<BoxFuture<'_, (Report, Held)>> = Vec::new();
+/// An owner's pass that is over.
+struct Done {
+    report: Report,
+    held: Held,
+    quiet: Option<Quiet>,
+}
+
+async fn run_jobs(scene: &converge::Scene<'_>, jobs: Vec<Job<'_>>) -> Vec<Done> {
+    let mut passes: Vec<BoxFuture<'_, Done>> = Vec::new();
     for job in jobs {
         passes.push(Box::pin(run_owner(scene, job)));
     }
     futures::stream::iter(passes).buffered(OWNERS_AT_ONCE).collect().await
 }
 
-async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) {
-    let Job { target, here, owner, wanted, mut held, waits } = job;
+async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> Done {
+    let Job { target, here, owner, wanted, mut held, quiet, waits } = job;
     let place = converge::Place { target, owner: &owner, wanted: &wanted };
     let begins = waits.is_none();
     let mut outcome = match waits {
@@ -221,7 +263,8 @@ async fn run_owner(scene: &converge::Scene<'_>, job: Job<'_>) -> (Report, Held) 
         components: evidence::components(scene, &place, &held),
     };
     let Outcome { writes, unreachable, .. } = outcome;
-    (Report { target: target.clone(), owner, evidence, writes, unreachable, admitted, again }, held)
+    let report = Report { target: target.clone(), owner, evidence, writes, unreachable, admitted, again };
+    Done { report, held, quiet }
 }
 
 impl Report {

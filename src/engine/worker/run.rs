@@ -91,13 +91,20 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
     let mut discovered = tokio::time::Instant::now();
     let mut told: BTreeMap<(TargetKey, Owner), Report> = BTreeMap::new();
     let mut level = true;
+    let mut whole = true;
     let mut next_level = discovered + LEVEL;
     let mut looked = bench.task.borrow().look;
     let mut seen = None;
     loop {
         let task = bench.task.borrow_and_update().clone();
-        let reports = worker.pass(&task.share, &task.bundles).await.map_err(|error| with_causes(&error))?;
-        if let Some(error) = away(&reports) {
+        let reports = match whole {
+            true => worker.pass(&task.share, &task.bundles).await,
+            false => worker.pass_over_changes(&task.share, &task.bundles).await,
+        };
+        let reports = reports.map_err(|error| with_causes(&error))?;
+        // One owner's request that got no answer says little of the cluster: all are asked then.
+        let doubt = reports.iter().any(|report| report.unreachable);
+        if whole && let Some(error) = away(&reports) {
             return Err(error);
         }
         *failures = 0;
@@ -137,6 +144,7 @@ async fn work(bench: &mut Bench, failures: &mut u32) -> Result<(), String> {
             next_level = tokio::time::Instant::now() + LEVEL;
         }
         let asked = std::mem::replace(&mut looked, bench.task.borrow().look) != looked;
+        whole = level || asked || doubt;
         if asked || discovered.elapsed() >= DISCOVER_EVERY || (level && unknown_kind(&told)) {
             worker.learn(discover(bench, cluster.as_ref()).await.map_err(|error| with_causes(&error))?);
             discovered = tokio::time::Instant::now();

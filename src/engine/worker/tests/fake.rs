@@ -8,6 +8,7 @@ use futures::future::{BoxFuture, ready};
 use serde_json::{Map, Value, json};
 
 use super::super::*;
+use crate::cluster::Changes;
 use crate::model::{Manifest, ObjectKey};
 use crate::port::cluster::{Answer, Apply, Delete, Discovery, Patch};
 
@@ -22,6 +23,7 @@ struct State {
     /// What watches have seen going, as it was in the end.
     departed: BTreeMap<ObjectKey, Manifest>,
     version: u64,
+    changes: Changes,
     /// Every write: `apply Service shop/web`.
     writes: Vec<String>,
     /// Writes left until every further call fails, and whether the first that fails takes effect.
@@ -93,11 +95,15 @@ impl Fake {
     /// Somebody else's write.
     pub fn edit(&self, key: &ObjectKey, change: impl FnOnce(&mut Value)) {
         let mut state = self.state();
-        let mut value = state.objects[key].clone().into_value();
+        let before = state.objects[key].clone();
+        state.changes.of(&before);
+        let mut value = before.into_value();
         change(&mut value);
         state.version += 1;
         value["metadata"]["resourceVersion"] = json!(state.version.to_string());
-        state.objects.insert(key.clone(), Manifest::new(value).unwrap());
+        let after = Manifest::new(value).unwrap();
+        state.changes.of(&after);
+        state.objects.insert(key.clone(), after);
     }
 
     /// Somebody else makes an object, or takes one away.
@@ -110,6 +116,7 @@ impl Fake {
     pub fn take_away(&self, key: &ObjectKey) {
         let mut state = self.state();
         if let Some(object) = state.objects.remove(key) {
+            state.changes.of(&object);
             state.departed.insert(key.clone(), object);
         }
     }
@@ -150,7 +157,9 @@ impl State {
         value["metadata"]["uid"] = json!(uid);
         value["metadata"]["generation"] = json!(generation);
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        Manifest::new(value).unwrap()
+        let object = Manifest::new(value).unwrap();
+        self.changes.of(&object);
+        object
     }
 
     fn apply(&mut self, apply: &Apply<'_>) -> Result<Manifest, ClusterError> {
@@ -289,6 +298,10 @@ impl Cluster for Fake {
         };
         let shown = state.seen.as_ref().unwrap_or(&state.objects);
         shown.iter().filter(|(key, _)| fits(key)).map(|(_, object)| Arc::new(object.clone())).collect()
+    }
+
+    fn changes(&self, namespace: &str, app: Option<&str>) -> Option<u64> {
+        Some(self.state().changes.newest(namespace, app))
     }
 
     fn changed(&self) -> BoxFuture<'_, ()> {

@@ -3,6 +3,7 @@
 mod bad_days;
 mod fake;
 mod jobs;
+mod quiet;
 
 use std::collections::{BTreeMap, BTreeSet};
 
