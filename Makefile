@@ -4,11 +4,12 @@ CARGO ?= cargo
 # What the demo is told, e.g. `make demo ARGS=--once`.
 ARGS ?=
 
-.PHONY: help demo test lint fmt doc deny schemas readme ci clean
+.PHONY: help demo test bench lint fmt doc deny schemas readme ci clean
 
 help:
 	@echo 'make demo      see Sluice at work on simulated clusters (ARGS=--once ends by itself)'
 	@echo 'make test      all tests; installs what they miss'
+	@echo 'make bench     times beside kubectl and a flood of patches; needs what make test needs'
 	@echo 'make lint      clippy, warnings are errors'
 	@echo 'make fmt       format the source'
 	@echo 'make doc       documentation of the library, in target/doc'
@@ -26,6 +27,9 @@ demo:
 test:
 	@.ci/requirements cargo cc git
 	@.ci/test
+
+bench:
+	$(CARGO) bench --locked --bench workload $(if $(ARGS),-- $(ARGS))
 
 lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
