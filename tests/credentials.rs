@@ -117,7 +117,10 @@ fn is_never_told(answers: &'static [&'static str]) {
     assert!(sent >= 2, "the token was sent {sent} times");
     std::fs::remove_file(folder.path().join("token")).unwrap();
     let all = told(&output, folder.path());
-    assert!(all.contains("TRACE") && all.contains("can't be read"), "the log is told at this level: {all}");
+    assert!(
+        all.contains("TRACE") && all.contains("kind=Unreachable"),
+        "the log is told at this level: {all}"
+    );
     for form in [plain, header] {
         let line = all.lines().find(|line| line.contains(&form));
         assert_eq!(line, None, "the token stands in the log");

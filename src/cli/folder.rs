@@ -47,8 +47,7 @@ impl Folder {
         for (path, entry) in &read.tree.files {
             content.extend_from_slice(format!("{path}\0{}\n", entry.id).as_bytes());
         }
-        let digits = sha256(&content).to_hex();
-        let commit = CommitId::new(&digits[..40]).expect("a digest is hexadecimal");
+        let commit = CommitId::of_folder(&sha256(&content));
         Ok(Self { read, commit, trunk: branch.unwrap_or_default(), environment, shown })
     }
 

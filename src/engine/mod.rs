@@ -287,6 +287,8 @@ impl Engine {
         let mut anchors = BTreeMap::new();
         for name in known.into_iter().filter(is_meant) {
             let planned = staff.seat(&handle, &name, &mut loops).await?;
+            // A folder that was applied has no history that a repository could have rewritten.
+            let planned = planned.filter(|revision| !revision.branch.is_of_folder());
             anchors.extend(planned.map(|revision| (name, revision)));
         }
         let (news, mut arrivals) = mpsc::unbounded_channel::<(EnvironmentName, SourceRevision)>();

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::ContentDigest;
+
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -283,6 +285,9 @@ impl fmt::Display for Slot {
 #[serde(try_from = "String", into = "String")]
 pub struct CommitId(String);
 
+/// The last digits of what is no commit. Of commits one in 2^64 ends so.
+const NO_COMMIT: &str = "0000000000000000";
+
 impl CommitId {
     /// Checks `text` as a full commit id.
     ///
@@ -295,6 +300,16 @@ impl CommitId {
         } else {
             Err(NameError::NotAPair(text, "commit id", "40 hexadecimal digits"))
         }
+    }
+
+    /// What stands for a folder that lies in no repository, by the digest of its content.
+    pub fn of_folder(content: &ContentDigest) -> Self {
+        Self(format!("{}{NO_COMMIT}", &content.to_hex()[..40 - NO_COMMIT.len()]))
+    }
+
+    /// Whether it stands for a folder: nothing in a repository can follow it.
+    pub fn is_of_folder(&self) -> bool {
+        self.0.ends_with(NO_COMMIT)
     }
 
     /// The whole id.

@@ -13,6 +13,14 @@ fn names_are_dns_labels_within_their_limit() {
 }
 
 #[test]
+fn a_folder_is_told_from_a_commit() {
+    let folder = CommitId::of_folder(&sha256(b"content"));
+    assert!(folder.is_of_folder());
+    assert_eq!(CommitId::new(folder.as_str()), Ok(folder));
+    assert!(!CommitId::new("3c7e2d4d3c7e2d4d3c7e2d4d3c7e2d4d3c7e2d4d").unwrap().is_of_folder());
+}
+
+#[test]
 fn pairs_are_written_with_a_slash() {
     let key: AppKey = "shop/web".parse().unwrap();
     assert_eq!(key.to_string(), "shop/web");
