@@ -96,11 +96,14 @@ fn kustomize(kubectl: &Path, tree: &Path) -> BTreeMap<String, Value> {
     documents.collect()
 }
 
+/// Of each app of a tenant its files, and the images whose tags are set.
+type Apps = BTreeMap<String, (Vec<String>, Vec<Value>)>;
+
 /// A tree of kustomizations that comes to the same objects: per app its six files and the tag of its
 /// image, per tenant the namespace and a label, above all another label.
 fn kustomizations(objects: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
-    let mut tenants: BTreeMap<String, BTreeMap<String, (Vec<String>, Vec<Value>)>> = BTreeMap::new();
+    let mut tenants: BTreeMap<String, Apps> = BTreeMap::new();
     for object in objects.values() {
         let text =
             |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
