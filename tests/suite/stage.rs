@@ -201,15 +201,6 @@ pub async fn run(site: Site, tenant: &str, course: Course, disturbance: &Disturb
     for write in &stage.writes()[before..] {
         *writes.entry(neutral_write(write, tenant)).or_default() += 1;
     }
-    // What is gone is taken out of the inventory by the pass that finds it gone: one pass for all of
-    // it, or one for each, as time has it.
-    let deletions: usize =
-        writes.iter().filter(|(write, _)| write.starts_with("delete ")).map(|(_, count)| *count).sum();
-    for (write, count) in &mut writes {
-        if write.contains("/inventory-") && (1..=deletions).contains(count) {
-            *count = 1;
-        }
-    }
     let effects = effects.unwrap_or_default();
     let trace = Trace { killed_at, effects, writes, end: stage.end().await };
     stage.world.stop().await;
@@ -218,6 +209,10 @@ pub async fn run(site: Site, tenant: &str, course: Course, disturbance: &Disturb
 
 /// What of a disturbed course is not as it was in the undisturbed one. A write whose outcome nobody
 /// knew may have been made once more.
+///
+/// What is gone is taken out of the inventory by the pass that finds it gone: one write for all of
+/// it, or one for each, as time has it. So fewer of these are as good, and no more of them than
+/// there were deletions; that all of it was taken out is seen in the inventory at the end.
 pub fn differences(killed: &Trace, undisturbed: &Trace, tenant: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut excused: Vec<String> = killed
@@ -226,8 +221,12 @@ pub fn differences(killed: &Trace, undisturbed: &Trace, tenant: &str) -> Vec<Str
         .filter(|effect| effect.write)
         .map(|effect| neutral_write(&effect.what, tenant))
         .collect();
+    let deletions: usize =
+        killed.writes.iter().filter(|(write, _)| write.starts_with("delete ")).map(|(_, count)| *count).sum();
     for (write, count) in &killed.writes {
-        let mut more = count.saturating_sub(undisturbed.writes.get(write).copied().unwrap_or_default());
+        let may = undisturbed.writes.get(write).copied().unwrap_or_default();
+        let may = if of_inventory(write) { may + deletions } else { may };
+        let mut more = count.saturating_sub(may);
         while more > 0
             && let Some(place) = excused.iter().position(|one| one == write)
         {
@@ -238,11 +237,15 @@ pub fn differences(killed: &Trace, undisturbed: &Trace, tenant: &str) -> Vec<Str
             found.push(format!("needless: {write} ({more} times)"));
         }
     }
-    let missing = undisturbed
-        .writes
-        .iter()
-        .filter(|(write, count)| killed.writes.get(*write).copied().unwrap_or_default() < **count);
+    let missing = undisturbed.writes.iter().filter(|(write, count)| {
+        let made = killed.writes.get(*write).copied().unwrap_or_default();
+        if of_inventory(write) { made == 0 } else { made < **count }
+    });
     found.extend(missing.map(|(write, _)| format!("missing: {write}")));
     found.extend(ending::differences(&killed.end, &undisturbed.end));
     found
+}
+
+fn of_inventory(write: &str) -> bool {
+    write.contains("/inventory-")
 }
