@@ -56,14 +56,34 @@ pub(super) fn hand_over(planning: &Planning<'_>, desired: &DesiredState, parts: 
         part.handed = handed;
     }
     for (later, before) in edges {
-        // Two that exchange objects would wait for each other.
-        let circle = parts.get(&before).is_some_and(|part| part.after.contains(&later));
-        if let Some(part) = parts.get_mut(&later)
-            && !circle
+        // Apps that change places would wait for each other: who leaves then does not wait until it
+        // runs where it goes. Two that exchange objects where they stay can't be put in an order.
+        if let PartKey::PruneApp(app) = &before
+            && reaches(parts, &before, &later)
+            && let Some(part) = parts.get_mut(&before)
+        {
+            part.after.remove(&PartKey::Release(app.clone()));
+        }
+        if !reaches(parts, &before, &later)
+            && let Some(part) = parts.get_mut(&later)
         {
             part.after.insert(before);
         }
     }
+}
+
+/// Whether a part waits for another, be it through others.
+fn reaches(parts: &Parts, from: &PartKey, to: &PartKey) -> bool {
+    let (mut open, mut seen) = (vec![from], BTreeSet::new());
+    while let Some(key) = open.pop() {
+        if key == to {
+            return true;
+        }
+        if seen.insert(key) {
+            open.extend(parts.get(key).into_iter().flat_map(|part| &part.after));
+        }
+    }
+    false
 }
 
 fn owner_of(key: &PartKey) -> Owner {

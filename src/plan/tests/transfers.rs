@@ -61,6 +61,16 @@ fn what_another_takes_over_is_not_deleted() {
 }
 
 #[test]
+fn apps_of_two_tenants_may_change_places() {
+    let on = |place: &'static str| App { configs: vec!["a"], ..App::on(&[place]) };
+    let fleet = |shop, pay| {
+        let base = Fleet::default().with("shop/rest", App::on(&["east/shop", "west/shop"]));
+        base.with("shop/web", on(shop)).with("pay/web", on(pay))
+    };
+    check("changing places", &fleet("east/shop", "west/shop"), &fleet("west/shop", "east/shop"), &[]);
+}
+
+#[test]
 fn who_takes_over_waits_until_the_other_has_let_go() {
     let mut world = World::default();
     world.settle(&fleet(Some(&["a", "b"]), Some(&[])).desired());
