@@ -377,14 +377,7 @@ async fn on_a_control_plane(plane: &'static ControlPlane, tenant: &str, seed: u6
         away: Arc::default(),
         admin: client(plane, ADMIN).await,
         connect: Arc::new(|| unreachable!("it is reached through weather")),
-        writes: Arc::new(move || {
-            plane
-                .writes_by(ENGINE)
-                .into_iter()
-                .filter(|event| event.namespace == of || event.name.contains(of.as_str()))
-                .map(|event| format!("{} {} {}/{}", event.verb, event.resource, event.namespace, event.name))
-                .collect()
-        }),
+        writes: Arc::new(move || plane.writes_about(&of, ENGINE)),
     };
     let mut site = Site::of(BTreeMap::from([("east".to_owned(), cluster)]));
     site.reach_through("east", &weather);

@@ -31,14 +31,7 @@ async fn site(plane: &'static ControlPlane, tenant: &str) -> Site {
         away: Arc::default(),
         admin: client(plane, ADMIN).await,
         connect: Arc::new(move || Ok(Arc::new(KubeCluster::new(engine.clone())) as Arc<dyn Cluster>)),
-        writes: Arc::new(move || {
-            plane
-                .writes_by(ENGINE)
-                .into_iter()
-                .filter(|event| event.namespace == tenant || event.name.contains(tenant.as_str()))
-                .map(|event| format!("{} {} {}/{}", event.verb, event.resource, event.namespace, event.name))
-                .collect()
-        }),
+        writes: Arc::new(move || plane.writes_about(&tenant, ENGINE)),
     };
     Site::of(BTreeMap::from([("east".to_owned(), cluster)]))
 }

@@ -205,14 +205,7 @@ async fn on_a_control_plane(plane: &'static ControlPlane, tenant: String) -> (Si
             let client = Client::try_from(engine.clone()).unwrap();
             Ok(Arc::new(KubeCluster::new(client)) as Arc<dyn Cluster>)
         }),
-        writes: Arc::new(move || {
-            plane
-                .writes_by(ENGINE)
-                .into_iter()
-                .filter(|event| event.namespace == of || event.name.contains(of.as_str()))
-                .map(|event| format!("{} {} {}/{}", event.verb, event.resource, event.namespace, event.name))
-                .collect()
-        }),
+        writes: Arc::new(move || plane.writes_about(&of, ENGINE)),
     };
     (Site::of(BTreeMap::from([("east".to_owned(), cluster)])), tenant)
 }

@@ -186,14 +186,7 @@ async fn on_a_control_plane(plane: &'static ControlPlane, tenant: &str) -> Stage
         away: Arc::default(),
         admin: client(plane, ADMIN).await,
         connect: Arc::new(|| Err(ClusterError::Unreachable("the engine is a process".to_owned()))),
-        writes: Arc::new(move || {
-            plane
-                .writes_by(ENGINE)
-                .into_iter()
-                .filter(|event| event.namespace == of || event.name.contains(of.as_str()))
-                .map(|event| format!("{} {} {}/{}", event.verb, event.resource, event.namespace, event.name))
-                .collect()
-        }),
+        writes: Arc::new(move || plane.writes_about(&of, ENGINE)),
     };
     let mut site = Site::of(BTreeMap::from([("east".to_owned(), cluster)]));
     site.access = format!("{{kubeconfig: {{file: {}}}}}", plane.kubeconfig(ENGINE).display());

@@ -30,6 +30,9 @@ const AT_ONCE: usize = 32;
 const PUSHES: usize = 100;
 const DRIFTED: usize = 100;
 
+/// How long an engine is watched for writes beyond those that were due.
+const AFTERWARDS: Duration = Duration::from_secs(3);
+
 /// How long a warm engine is watched for requests that it need not make.
 const QUIET: Duration = Duration::from_secs(20);
 
@@ -264,7 +267,7 @@ impl Bench<'_> {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let took = begun.elapsed();
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(AFTERWARDS).await;
         writes = self.requests()[before..].iter().filter(|event| event.is_write()).count();
         report.add(
             Line::new(format!("{} drifted objects repaired, from the last edit", edits.len()), "wall", took)
@@ -280,7 +283,7 @@ impl Bench<'_> {
         let before = self.requests().len();
         let mut engine = Engine::start(&self.repository, &self.state);
         let took = engine.until_synced(self.apps());
-        std::thread::sleep(Duration::from_secs(3));
+        std::thread::sleep(AFTERWARDS);
         let requests = self.requests();
         let writes = requests[before..].iter().filter(|event| event.is_write()).count();
         report

@@ -100,6 +100,16 @@ impl ControlPlane {
         self.audit().into_iter().filter(|event| event.user == user && event.is_write()).collect()
     }
 
+    /// The granted writes of a user that a tenant is concerned by: those into its namespace, and those
+    /// of objects that have its name in theirs.
+    pub fn writes_about(&self, tenant: &str, user: &str) -> Vec<String> {
+        self.writes_by(user)
+            .into_iter()
+            .filter(|event| event.namespace == tenant || event.name.contains(tenant))
+            .map(|event| format!("{} {} {}/{}", event.verb, event.resource, event.namespace, event.name))
+            .collect()
+    }
+
     /// How often a user wrote each kind of object, by (verb, resource): what a failed test shows.
     pub fn count_writes_by(&self, user: &str) -> BTreeMap<(String, String), usize> {
         let mut counts = BTreeMap::new();
