@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::Manifest;
-
-/// The label by which an object says whose it is.
-const APP_LABEL: &str = "sluice.dev/app";
+use crate::render::APP_LABEL;
 
 /// When what was seen to change: each change has the next number.
 #[derive(Debug, Default)]

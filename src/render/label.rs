@@ -17,7 +17,9 @@ pub const SLOT_LABEL: &str = "sluice.dev/slot";
 /// The annotation that names the definition that an object came from.
 pub const PATH_ANNOTATION: &str = "sluice.dev/path";
 
-const APP: &str = "sluice.dev/app";
+/// The label by which an object says whose it is.
+pub const APP_LABEL: &str = "sluice.dev/app";
+
 const COMPONENT: &str = "app.kubernetes.io/component";
 const TENANT: &str = "sluice.dev/tenant";
 
@@ -36,7 +38,7 @@ pub(super) fn of_app(site: &Site, component: Option<&ComponentName>) -> Labels {
         ("app.kubernetes.io/part-of", site.app.as_str()),
         ("app.kubernetes.io/managed-by", "sluice"),
         (TENANT, site.tenant.as_str()),
-        (APP, site.app.as_str()),
+        (APP_LABEL, site.app.as_str()),
     ]);
     if let Some(component) = component {
         all.insert(COMPONENT.to_owned(), component.to_string());
@@ -53,7 +55,11 @@ pub(super) fn of_slot(site: &Site, component: &ComponentName) -> Labels {
 
 /// What selects the pods of a component in the blue slot.
 pub(super) fn selector(site: &Site, component: &ComponentName) -> Labels {
-    labels([(APP, site.app.as_str()), (COMPONENT, component.as_str()), (SLOT_LABEL, Slot::Blue.as_str())])
+    labels([
+        (APP_LABEL, site.app.as_str()),
+        (COMPONENT, component.as_str()),
+        (SLOT_LABEL, Slot::Blue.as_str()),
+    ])
 }
 
 /// The labels of an object of the platform that serves a tenant.

@@ -49,7 +49,7 @@ pub use autoscaler::measures;
 pub use canonical::canonicalize;
 pub use container::amounts;
 pub use http_route::service_port;
-pub use label::{PATH_ANNOTATION, PREFIX, SLOT_LABEL};
+pub use label::{APP_LABEL, PATH_ANNOTATION, PREFIX, SLOT_LABEL};
 pub use manifests::{Source, SourceFile, USUAL_KINDS, tenant_kinds};
 pub use pod::{claim_name, start_secs};
 pub use probe::port as probe_port;

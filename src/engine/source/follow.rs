@@ -73,8 +73,7 @@ impl Follower {
         if self.branches.contains_key(branch) {
             return;
         }
-        let noted = self.repository.followed(branch).ok().flatten().or_else(|| rules.anchor.clone());
-        let Some(commit) = noted else { return };
+        let Some(commit) = self.noted(branch, rules) else { return };
         match self.repository.read_tree(&commit) {
             Ok(read) if !read.refused => {
                 self.branches.insert(branch.to_owned(), Branch { commit, read: Arc::new(read) });
@@ -91,6 +90,11 @@ impl Follower {
         }
     }
 
+    /// What was in force before this process, by the store or else by the ledger.
+    fn noted(&self, branch: &str, rules: &BranchRules) -> Option<CommitId> {
+        self.repository.followed(branch).ok().flatten().or_else(|| rules.anchor.clone())
+    }
+
     /// Puts the head of a branch in force, if it may be.
     ///
     /// # Errors
@@ -103,7 +107,7 @@ impl Follower {
     ) -> Result<(), Found> {
         let noted = match self.branches.get(branch) {
             Some(known) => Some(known.commit.clone()),
-            None => self.repository.followed(branch).ok().flatten().or_else(|| rules.anchor.clone()),
+            None => self.noted(branch, rules),
         };
         let head = match &noted {
             None => self.first_head(branch)?,
